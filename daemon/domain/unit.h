@@ -1,0 +1,88 @@
+// A unit is `domain.verb`: its schema and what runs it. The gateway, the command line's `exec` and
+// pipelines all go through this table; adding a unit is one function and one row.
+//
+// Threads: `run` is called on the gateway's only I/O thread and must not block there.
+//   - queries that read the store answer at once, by calling `done` before returning;
+//   - writes go to Store::write, whose `done` runs on the writer thread after the durable commit;
+//   - anything that talks to an engine or waits runs on a thread of its owner (provider, pipeline).
+// `done` may be called from any thread, exactly once. The gateway posts the reply to its own thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/error.h"
+
+namespace aima {
+
+enum class FieldType { string, integer, number, boolean, object, string_list, object_list };
+
+struct Field {
+  std::string name;
+  FieldType type = FieldType::string;
+  bool required = false;
+  std::string help;
+  Json fallback = nullptr;             // value when absent; null: stays absent
+  std::vector<std::string> aliases;    // other accepted names (`model_id` for `id`)
+  std::vector<std::string> allowed;    // for strings: the only values; empty: any
+  double minimum = -9.0e15;            // for integers and numbers
+  double maximum = 9.0e15;
+};
+
+enum class UnitKind { query, command };
+
+using Done = std::move_only_function<void(Result<Json>)>;
+
+// Where a streaming unit writes its reply (inference.chat). Given by the gateway when the client
+// can be streamed to. All calls thread-safe; after `closed()` writes are dropped.
+class StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  virtual void begin(int http_status, std::string content_type) = 0;
+  virtual void write(std::string chunk) = 0;
+  virtual void end() = 0;    // complete: the last chunk is sent
+  virtual void abort() = 0;  // cut: the connection ends without the last chunk
+  virtual bool closed() const = 0;
+};
+
+struct Call {
+  Json input = Json::object();  // checked and completed by the unit's schema before `run`
+  std::string request_id;
+  std::stop_token stop;                // the client is gone or the drain has run out of time
+  std::shared_ptr<StreamSink> stream;  // null where a stream is not possible
+};
+
+struct Unit {
+  std::string domain;
+  std::string verb;
+  UnitKind kind = UnitKind::query;
+  std::string summary;
+  std::vector<Field> fields;
+  std::function<void(Call, Done)> run;
+  std::string name() const { return domain + "." + verb; }
+};
+
+// Checks `input` against `fields`: unknown keys, wrong types, missing and out-of-range values are
+// refused by name (400); aliases are renamed; fallbacks filled in.
+Result<Json> check_input(const std::vector<Field>& fields, Json input);
+
+// The same from a query string's pairs: numbers and booleans are parsed as the schema says.
+Result<Json> input_from_query(const std::vector<Field>& fields,
+                              const std::vector<std::pair<std::string, std::string>>& pairs);
+
+class UnitRegistry {
+ public:
+  void add(Unit unit);  // a duplicate name aborts: it is a programming error
+  const Unit* find(std::string_view domain, std::string_view verb) const;
+  const std::vector<std::unique_ptr<Unit>>& all() const { return units_; }
+  // Checks the input and runs the unit; unknown unit is 404 with a near miss named.
+  void execute(std::string_view domain, std::string_view verb, Call call, Done done) const;
+
+ private:
+  std::vector<std::unique_ptr<Unit>> units_;
+};
+
+}  // namespace aima
