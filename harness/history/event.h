@@ -1,0 +1,64 @@
+// The events of a run: one JSON object a line in history.jsonl, append-only, written as it happens.
+// The judge reads nothing else (beside the scenario's text), so whatever a verdict needs is here.
+//
+// Every event has "n" (from 1, no gaps), "t_us" (microseconds on the run's monotonic clock) and
+// "event". The table of kinds and their fields (all times in microseconds since the run began):
+//
+//   run.begin     run_id, scenario, file, seed, harness_version, utc, target, command, provider
+//                 ("docker" | "podman" | "native" | "none"), provider_detail, host{…}, variables{…}
+//   step.begin    step, kind, line, source            (step = its path, "3" or "3.1" or "f1")
+//   step.end      step, outcome, message, begin_us, end_us, [hint], [last_log[]]
+//                 outcome: ok | failed | inconclusive | error | skipped | interrupted
+//                   failed = the subject's doing; inconclusive = we cannot tell; error = ours
+//   observation   step, document, bindings{…}, summary, [command], [evidence[]] — what expect and
+//                 capture of that step look at; exactly one for each step that observes and ended ok
+//                 (repeat and parallel: their children's). Documents over 64 KiB are cut to
+//                 {"cut": true, …} only if no expression looks at them; else kept whole up to 8 MiB.
+//   capture       step, name, value
+//   snapshot      name, step, domains{NAME: {items[], key, volatile[], created[]} | {error}}
+//   comparison    step, before, after
+//   daemon.start  instance, pid, start_ticks, command[], step
+//   daemon.ready  instance, after_us, by ("notify" | "log" | "port" | "http")
+//   daemon.not_started  instance, reason, kind ("exited" | "timeout" | "exec" | "port"), last_log[]
+//   daemon.exit   instance, pid, code | signal, core, asked ("" or the step that asked for it),
+//                 expected (bool: how it died is how it was made to die), after_us (since asked), last_log[]
+//   signal.sent   instance, pid, signal, step
+//   process.state instance, state ("T", "R", …), step    — proof of a pause or resume
+//   fault.debt    id, fault, undo{…}, step          — durable before the fault strikes
+//   fault.struck  id, evidence{…}
+//   fault.missed  id, reason                        — the run becomes inconclusive
+//   fault.healed  id, ok, detail
+//   request.begin id, step, method, target | command
+//   request.end   id, step, outcome (ok | fail | indeterminate), status, error, begin_us, end_us
+//   fact          name, value, text                 — `observe`, and what the runner itself knows
+//   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}]   — after every run
+//   interrupted   signal
+//   run.end       duration_us, stopped_at (step or ""), reason
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/base/error.h"
+#include "harness/base/json.h"
+
+namespace harness {
+
+struct Event {
+  std::int64_t n = 0;
+  std::int64_t t_us = 0;
+  std::string kind;
+  Json fields;  // all of the line, "n", "t_us" and "event" included
+};
+
+struct History {
+  std::vector<Event> events;
+  bool cut = false;         // no run.end, or a torn last line: the run was cut off
+  std::string cut_reason;   // for the report
+};
+
+// Reads as far as the lines are whole. A torn last line or a missing run.end is `cut`, not an error;
+// a gap in n, time running backwards or an unreadable line before the last is an error.
+Result<History> read_history(const std::string& path);
+Result<History> parse_history(const std::string& text);
+}  // namespace harness

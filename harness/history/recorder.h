@@ -1,0 +1,53 @@
+// The sole writer of a run's history and evidence. Thread-safe. Each event is written with one
+// write(2) before the call returns, so a killed harness loses at most the event being written.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/clock.h"
+#include "harness/base/error.h"
+#include "harness/base/json.h"
+
+namespace harness {
+
+// Takes secrets out (rule 11): Authorization and Cookie headers, values of *KEY, *TOKEN, *PASSWORD,
+// and every value registered as secret, wherever it stands in text.
+class Redactor {
+ public:
+  void add_secret(std::string value);
+  std::string text(std::string_view input) const;
+  Json json(const Json& input) const;
+
+ private:
+  std::vector<std::string> secrets_;
+};
+
+class Recorder {
+ public:
+  // `folder` exists and is empty; creates history.jsonl and evidence/ in it.
+  static Result<std::unique_ptr<Recorder>> create(const std::filesystem::path& folder,
+                                                  Redactor redactor);
+  ~Recorder();
+
+  void record(std::string_view kind, Json fields);
+  void record_durably(std::string_view kind, Json fields);  // and fdatasync: debts before faults
+
+  // Stores bytes under evidence/, redacted, at most `most` bytes kept (head and tail, the cut
+  // named). Returns the path relative to the run folder.
+  std::string evidence(std::string_view name, std::string_view bytes, std::size_t most = 1 << 20);
+  std::filesystem::path folder() const;
+  std::int64_t now_us() const;  // on the run's clock
+  std::int64_t at_us(Instant instant) const;
+  Redactor& redactor();
+  // The first write error, if any: an unwritable history ends the run as an error.
+  std::string trouble() const;
+
+ private:
+  struct State;
+  explicit Recorder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+}  // namespace harness
