@@ -1,0 +1,4 @@
+// argv → command → exit status. Everything else lives in cli/ (client) and gateway/ (daemon).
+#include "daemon/cli/cli.h"
+
+int main(int argc, char** argv) { return aima::cli::run(argc, argv); }
