@@ -1,0 +1,8 @@
+// Random identifiers from the kernel's generator: never repeats after a fork or a restart.
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace aima {
+std::string random_hex(std::size_t digits);  // lower case
+}  // namespace aima
