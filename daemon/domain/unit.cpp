@@ -1,0 +1,46 @@
+#include "daemon/domain/unit.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "daemon/domain/near_miss.h"
+
+namespace aima {
+
+void UnitRegistry::add(Unit unit) {
+  if (find(unit.domain, unit.verb)) {
+    std::fprintf(stderr, "aima: unit %s is registered twice\n", unit.name().c_str());
+    std::abort();
+  }
+  units_.push_back(std::make_unique<Unit>(std::move(unit)));
+}
+
+const Unit* UnitRegistry::find(std::string_view domain, std::string_view verb) const {
+  for (const auto& unit : units_)
+    if (unit->domain == domain && unit->verb == verb) return unit.get();
+  return nullptr;
+}
+
+void UnitRegistry::execute(std::string_view domain, std::string_view verb, Call call,
+                           Done done) const {
+  const Unit* unit = find(domain, verb);
+  if (!unit) {
+    std::vector<std::string> names;
+    for (const auto& known : units_) names.push_back(known->name());
+    const std::string asked = std::string(domain) + "." + std::string(verb);
+    std::string hint = did_you_mean(asked, names);
+    if (hint.empty()) hint = "; system.units lists what there is";
+    done(fail(404, "unknown_unit", "there is no unit '" + asked.substr(0, 200) + "'" + hint,
+              Json{{"unit", asked.substr(0, 200)}}));
+    return;
+  }
+  auto input = check_input(unit->fields, std::move(call.input));
+  if (!input) {
+    done(tl::unexpected(std::move(input.error())));
+    return;
+  }
+  call.input = std::move(*input);
+  unit->run(std::move(call), std::move(done));
+}
+
+}  // namespace aima
