@@ -1,4 +1,4 @@
-// argv → command → exit status. Everything else lives in cli/ (client) and gateway/ (daemon).
+// argv → command → exit status. The client's commands live in cli/, the daemon in gateway/.
 #include "daemon/cli/cli.h"
 #include "daemon/gateway/start.h"
 

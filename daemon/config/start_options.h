@@ -13,10 +13,10 @@ struct StartOptions {
   std::optional<std::string> config_file;       // --config FILE
   std::optional<std::string> shutdown_timeout;  // --shutdown-timeout 30s
   std::optional<std::string> provider;          // --provider auto|docker|native
-  std::map<std::string, std::string> stores;    // --stores model=sqlite,…; the key "all" is allowed
-  std::optional<std::string> engine_ports;      // --engine-ports A-B
-  std::optional<std::string> log_level;         // --log-level debug|info|warn|error
-  std::optional<std::string> log_format;        // --log-format text|json
+  std::map<std::string, std::string> stores;  // --stores model=sqlite,…; the key "all" is allowed
+  std::optional<std::string> engine_ports;    // --engine-ports A-B
+  std::optional<std::string> log_level;       // --log-level trace|debug|info|warn|error
+  std::optional<std::string> log_format;      // --log-format text|json
 };
 
 }  // namespace aima

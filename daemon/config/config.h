@@ -1,0 +1,45 @@
+// What the daemon runs with: defaults, overlaid by the TOML file, overlaid by the flags; checked.
+//
+// The file (every key optional; an unknown one is refused with file:line):
+//   addr = "127.0.0.1:9090"      data_dir = "/var/lib/aima"     provider = "auto"
+//   shutdown_timeout = "30s"     engine_ports = "8000-8999"
+//   [stores]     all = "memory" | "sqlite", or one key per domain
+//   [log]        level = "info"  format = "text"
+//   [inference]  timeout = "300s"   how long an engine may be silent before a chat answers 504
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+#include "daemon/config/start_options.h"
+
+namespace aima {
+
+struct Config {
+  std::string host = "127.0.0.1";  // a loopback address, as digits
+  std::uint16_t port = 9090;       // 0: any free one
+  std::filesystem::path data_dir;  // absolute
+  std::chrono::milliseconds shutdown_timeout{30'000};
+  std::string provider = "auto";              // auto, docker, native
+  std::map<std::string, std::string> stores;  // domain → memory or sqlite; absent: its default
+  std::pair<int, int> engine_ports{8000, 8999};
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::chrono::milliseconds inference_timeout{300'000};
+  std::filesystem::path file;        // the config file read; empty: none
+  bool log_level_from_flag = false;  // a flag outlives a re-read of the file
+};
+
+struct ConfigError {
+  int exit_status = 78;  // 64: a flag's value; 78: the file, or the surroundings (HOME, address)
+  std::string message;   // file:line or the flag, what was found, what is wanted
+};
+
+tl::expected<Config, ConfigError> load_config(const StartOptions& options);
+
+}  // namespace aima
