@@ -90,6 +90,7 @@ Result<void> scan(const Command& command, const std::vector<std::string>& rest, 
     return usage("aima " + command.typed() + ": " + error.what());
   }
   for (const std::string& extra : app.remaining()) {
+    if (extra == "--") continue;  // CLI11 leaves the mark among the words
     if (extra.size() > 1 && extra[0] == '-') {
       const std::string name = extra.substr(0, extra.find('='));
       return usage("aima " + command.typed() + " has no flag " + name +
