@@ -144,6 +144,10 @@ Result<Json> check_input(const std::vector<Field>& fields, Json input) {
   Json checked = Json::object();
   for (auto& [key, value] : input.items()) {
     const Field* field = field_for(fields, key);
+    if (!field && field_for(fields, "*")) {
+      checked[key] = std::move(value);
+      continue;
+    }
     if (!field) return unknown_field(fields, key);
     if (value.is_null()) continue;  // null says the same as leaving the field out
     if (auto good = check_value(*field, value); !good) return tl::unexpected(good.error());

@@ -21,7 +21,7 @@ namespace aima {
 enum class FieldType { string, integer, number, boolean, object, string_list, object_list };
 
 struct Field {
-  std::string name;
+  std::string name;  // "*": further keys of any name and type are passed on unchecked
   FieldType type = FieldType::string;
   bool required = false;
   std::string help;
@@ -42,7 +42,9 @@ class StreamSink {
  public:
   virtual ~StreamSink() = default;
   virtual void begin(int http_status, std::string content_type) = 0;
-  virtual void write(std::string chunk) = 0;
+  // `sent` is called on the I/O thread once the client has room for more (also when the chunk was
+  // dropped): who waits for it before the next chunk never outruns a slow client.
+  virtual void write(std::string chunk, std::move_only_function<void()> sent) = 0;
   virtual void end() = 0;    // complete: the last chunk is sent
   virtual void abort() = 0;  // cut: the connection ends without the last chunk
   virtual bool closed() const = 0;
