@@ -1,0 +1,79 @@
+#include "harness/clients/command.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace harness {
+namespace {
+
+Command shell(const std::string& text) {
+  return {{"/bin/sh", "-c", text}, {{"PATH", "/usr/bin:/bin"}}, "/", 1 << 20};
+}
+Limit seconds(int count) { return Limit::after(std::chrono::seconds(count)); }
+
+TEST(CommandTest, KeepsBothStreamsAndTheStatus) {
+  auto result = run_command(shell("echo out; echo err >&2; exit 3"), seconds(10));
+  ASSERT_TRUE(result.has_value()) << to_string(result.error());
+  EXPECT_EQ(result->out, "out\n");
+  EXPECT_EQ(result->err, "err\n");
+  EXPECT_EQ(result->exit, 3);
+}
+
+TEST(CommandTest, ADeathBySignalIsNoExitStatus) {
+  auto result = run_command(shell("kill -SEGV $$"), seconds(10));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->signal, 11);
+  EXPECT_EQ(result->exit, 139);
+}
+
+TEST(CommandTest, EndsTheWholeGroupAtTheLimit) {
+  auto before = Clock::now();
+  auto result = run_command(shell("sleep 60 & sleep 60"), Limit::after(Milliseconds(100)));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_TRUE(result->timed_out);
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(5));
+}
+
+TEST(CommandTest, AGrandchildHoldingThePipeDoesNotHoldUs) {
+  auto before = Clock::now();
+  auto result = run_command(shell("(sleep 3) & echo done"), seconds(20));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->out, "done\n");
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(2));
+}
+
+TEST(CommandTest, BoundsWhatItKeeps) {
+  auto command = shell("head -c 20000000 /dev/zero");
+  auto result = run_command(command, seconds(20));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_TRUE(result->cut);
+  EXPECT_EQ(result->out.size(), command.most_bytes);
+  EXPECT_EQ(result->exit, 0);
+}
+
+TEST(CommandTest, AStopEndsTheWait) {
+  std::stop_source source;
+  std::jthread later([&] { source.request_stop(); });
+  auto result = run_command(shell("sleep 60"), Limit::after(std::chrono::seconds(30), source.get_token()));
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ErrorKind::stopped);
+}
+
+TEST(CommandTest, NamesWhatIsNotThere) {
+  auto result = run_command({{"no-such-program"}, {{"PATH", "/bin"}}, "", 1}, seconds(1));
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ErrorKind::environment);
+  EXPECT_NE(result.error().message.find("no-such-program"), std::string::npos);
+}
+
+TEST(WordsTest, SplitAndQuoteAreInverse) {
+  auto words = split_words(R"(model create --name "a b" 'c"d' e\ f '')");
+  ASSERT_TRUE(words.has_value());
+  EXPECT_EQ(*words, (std::vector<std::string>{"model", "create", "--name", "a b", "c\"d", "e f", ""}));
+  EXPECT_EQ(split_words(quote_words(*words)), words);
+  EXPECT_FALSE(split_words("say 'no").has_value());
+}
+
+}  // namespace
+}  // namespace harness

@@ -1,0 +1,106 @@
+// The `containers` probe: what the container engine says of this run's containers. With the native
+// provider the same questions are answered from the daemon's instance files and /proc, so that one
+// scenario serves both; the report then says that Docker was not tested.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "harness/probes/proc.h"
+#include "harness/probes/rows.h"
+
+namespace harness {
+namespace {
+
+bool has_label(const Json& labels, const std::string& wanted) {
+  auto equals = wanted.find('=');
+  std::string key = wanted.substr(0, equals);
+  auto found = labels.find(key);
+  if (found == labels.end()) return false;
+  return equals == std::string::npos || found->get<std::string>() == wanted.substr(equals + 1);
+}
+
+Result<Json> native_list(const Session& session, const std::vector<std::string>& labels) {
+  auto folder = substitute(session.target.instance_files, session.variables);
+  if (!folder) return tl::unexpected(folder.error());
+  Json list = Json::array();
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(*folder, ignored)) {
+    if (entry.path().extension() != ".json") continue;
+    std::ifstream file(entry.path());
+    std::stringstream text;
+    text << file.rdbuf();
+    Json instance = Json::parse(text.str(), nullptr, false);
+    if (instance.is_discarded() || !instance.is_object()) {
+      return fail(ErrorKind::subject, fmt::format("{} is no JSON object", entry.path().string()));
+    }
+    Json own = instance.value("labels", Json::object());
+    bool wanted = true;
+    for (const auto& label : labels) wanted = wanted && has_label(own, label);
+    if (!wanted) continue;
+    auto pid = instance.value("pid", 0);
+    auto ticks = instance.value("start_ticks", std::uint64_t{0});
+    auto status = read_process(pid);
+    bool alive = status && status->start_ticks == ticks && status->state != 'Z' && status->state != 'X';
+    list.push_back({{"id", fmt::format("{}:{}", pid, ticks)},
+                    {"name", entry.path().stem().string()},
+                    {"state", !alive ? "exited" : status->state == 'T' ? "paused" : "running"},
+                    {"pid", pid},
+                    {"port", instance.value("port", Json())},
+                    {"labels", own}});
+  }
+  return list;
+}
+
+}  // namespace
+
+StepShape containers_shape() {
+  return {"containers",
+          "probe",
+          "The run's containers (native provider: engine processes), as a list of {id, name, state, labels, …}.",
+          "label",
+          {{"label", ValueKind::text_list, false, "only those with these labels: key or key=value"},
+           {"state", ValueKind::text, false, "only those in this state",
+            {"running", "exited", "created", "paused", "dead", "restarting", "removing"}}},
+          true,
+          false,
+          "- containers: aima.service=${service_id}\n  expect: 'length == 1 and .[0].state == \"running\"'"};
+}
+
+Result<Observation> containers_look(Session& session, const Arguments& arguments, const Limit& limit) {
+  auto labels = arguments.texts("label");
+  std::string shown = fmt::format("{}", fmt::join(labels, ", "));
+  Observation seen;
+  Result<Json> list = fail(ErrorKind::environment,
+                           "containers: this run has no container engine and no native provider");
+  if (session.engine) {
+    auto filter = labels;
+    filter.push_back("aima.run=" + session.run_id);
+    seen.command = "docker ps -a";
+    for (const auto& label : filter) seen.command += " --filter label=" + label;
+    auto engine = *session.engine;
+    list = engine.list(filter, limit.within(Milliseconds(10000)));
+  } else if (session.provider == "native") {
+    seen.command = fmt::format("cat {}/*.json   # and /proc/<pid>/stat", session.target.instance_files);
+    list = native_list(session, labels);
+  }
+  if (!list) return tl::unexpected(list.error());
+  seen.document = Json::array();
+  std::string state = arguments.text_or("state", "");
+  std::string states;
+  for (const auto& item : *list) {
+    std::string own = item.value("state", "");
+    if (!state.empty() && own != state) continue;
+    states += (states.empty() ? "" : ", ") + item.value("name", std::string("?")) + " " + own;
+    seen.document.push_back(item);
+  }
+  seen.bindings = {{"provider", session.provider}, {"count", seen.document.size()}};
+  seen.summary = fmt::format("{} {}{}: {}", seen.document.size(),
+                             session.provider == "native" ? "engine process(es)" : "container(s)",
+                             shown.empty() ? "" : " with " + shown, states.empty() ? "none" : states);
+  seen.evidence.push_back(session.recorder->evidence(
+      "containers.json", seen.document.dump(2, ' ', false, Json::error_handler_t::replace)));
+  return seen;
+}
+}  // namespace harness

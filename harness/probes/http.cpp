@@ -1,0 +1,152 @@
+// The `http` probe: one request to the daemon (or to any URL on this machine), its reply the document.
+#include "harness/probes/http.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/clients/command.h"
+#include "harness/probes/rows.h"
+
+namespace harness {
+namespace {
+
+constexpr Milliseconds default_timeout{10000};
+
+double elapsed_ms(const HttpReply& reply) {
+  return std::chrono::duration<double, std::milli>(reply.end - reply.begin).count();
+}
+
+std::string as_curl(const HttpRequest& request) {
+  std::vector<std::string> words = {"curl", "-s"};
+  if (request.method != "GET") words.insert(words.end(), {"-X", request.method});
+  for (const auto& [name, value] : request.headers) words.insert(words.end(), {"-H", name + ": " + value});
+  if (!request.body.empty()) words.insert(words.end(), {"-d", request.body});
+  words.push_back(request.url);
+  return quote_words(words);
+}
+
+std::string first_of(const std::string& text, std::size_t most) {
+  return text.size() <= most ? text : text.substr(0, most) + "…";
+}
+
+bool status_wanted(const std::vector<std::string>& wanted, int status) {
+  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
+    if (word.size() == 3 && word.ends_with("xx")) return word[0] - '0' == status / 100;
+    return word == std::to_string(status);
+  });
+}
+
+std::string said(const HttpReply& reply) {
+  if (!reply.error.empty()) {
+    return fmt::format("no reply: {} ({})", reply.error, reply.error_text);
+  }
+  return fmt::format("HTTP {} {}", reply.status, first_of(reply.body, 200));
+}
+
+}  // namespace
+
+StepShape http_shape() {
+  return {"http",
+          "request",
+          "One HTTP request; the JSON body of the reply is the document.",
+          "request",
+          {{"request", ValueKind::text, true, "METHOD and path, or a whole URL: GET /api/model/list"},
+           {"body", ValueKind::any, false, "sent as JSON (a text is sent as it is)"},
+           {"headers", ValueKind::text_map, false, "request headers"},
+           {"status", ValueKind::text_list, false, "expected status: 409, [200, 201], 2xx; default below 400"},
+           {"error", ValueKind::text, false, "the transport error that is expected instead of a reply",
+            {"refused", "timeout", "reset", "closed", "any"}},
+           {"deadline", ValueKind::duration, false, "for the whole request; default 10s"}},
+          true,
+          false,
+          "- http: GET /api/model/list\n  expect: '.total == 1'"};
+}
+
+Result<HttpRequest> http_request(const Session& session, const Arguments& arguments) {
+  auto line = arguments.text("request");
+  if (!line) return tl::unexpected(line.error());
+  auto blank = line->find(' ');
+  if (blank == std::string::npos) {
+    return fail(ErrorKind::invalid, fmt::format("`{}` is no request: write METHOD /path", *line));
+  }
+  HttpRequest request;
+  request.method = line->substr(0, blank);
+  std::string target = line->substr(line->find_first_not_of(' ', blank));
+  if (target.starts_with('/')) {
+    auto base = substitute(session.target.base_url, session.variables);
+    if (!base) return tl::unexpected(base.error());
+    if (base->empty()) {
+      return fail(ErrorKind::invalid, fmt::format("target {} has no base_url: name a whole URL",
+                                                  session.target.name));
+    }
+    target = *base + target;
+  }
+  request.url = target;
+  if (arguments.has("body")) {
+    Json body = arguments.json("body");
+    request.body = body.is_string() ? body.get<std::string>() : body.dump();
+    request.headers["Content-Type"] = "application/json";
+  }
+  if (arguments.has("headers")) {
+    for (const auto& [name, value] : arguments.json("headers").items()) {
+      request.headers[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+  }
+  return request;
+}
+
+Json http_document(const HttpReply& reply) {
+  Json document = Json::parse(reply.body, nullptr, false);
+  return document.is_discarded() ? Json(reply.body) : document;
+}
+
+Result<Observation> http_observation(const Session& session, const Arguments& arguments,
+                                     const HttpRequest& request, const HttpReply& reply) {
+  Observation seen;
+  seen.command = as_curl(request);
+  seen.document = http_document(reply);
+  Json headers = Json::object();
+  for (const auto& [name, value] : reply.headers) headers[name] = value;
+  seen.bindings = {{"status", reply.status},
+                   {"headers", headers},
+                   {"error", reply.error.empty() ? Json(nullptr) : Json(reply.error)},
+                   {"elapsed_ms", elapsed_ms(reply)}};
+  seen.summary = fmt::format("{} → {} in {:.1f} ms", *arguments.text("request"),
+                             reply.error.empty() ? fmt::format("HTTP {}", reply.status) : reply.error,
+                             elapsed_ms(reply));
+  std::string exchange = seen.command + "\n\n" + said(reply).substr(0, 80) + "\n" + reply.body;
+  seen.evidence.push_back(session.recorder->evidence("http.txt", exchange));
+
+  if (reply.error == "stopped") return fail(ErrorKind::stopped, "stopped during " + seen.command);
+  if (reply.body_cut) {
+    return fail(ErrorKind::subject,
+                fmt::format("{}: the reply is longer than {} bytes", seen.command, request.most_bytes));
+  }
+  std::string wanted_error = arguments.text_or("error", "");
+  auto wanted_status = arguments.texts("status");
+  if (!wanted_error.empty()) {
+    if (wanted_error == "any" ? !reply.error.empty() : reply.error == wanted_error) return seen;
+    return fail(ErrorKind::subject, fmt::format("{}: expected the connection to be {}, found {}",
+                                                seen.command, wanted_error, said(reply)));
+  }
+  if (!reply.error.empty()) {
+    return fail(ErrorKind::subject, fmt::format("{}: {}", seen.command, said(reply)));
+  }
+  bool fine = wanted_status.empty() ? reply.status < 400 : status_wanted(wanted_status, reply.status);
+  if (fine) return seen;
+  return fail(ErrorKind::subject,
+              fmt::format("{}: expected status {}, found {}", seen.command,
+                          wanted_status.empty() ? "below 400" : fmt::format("{}", fmt::join(wanted_status, " or ")),
+                          said(reply)));
+}
+
+Result<Observation> http_look(Session& session, const Arguments& arguments, const Limit& limit) {
+  auto request = http_request(session, arguments);
+  if (!request) return tl::unexpected(request.error());
+  auto deadline = arguments.duration_or("deadline", default_timeout);
+  if (!deadline) return tl::unexpected(deadline.error());
+  HttpReply reply = perform(*request, limit.within(*deadline));
+  return http_observation(session, arguments, *request, reply);
+}
+}  // namespace harness

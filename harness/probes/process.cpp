@@ -1,0 +1,59 @@
+// The `process` probe: what the kernel says of the daemon: state, threads, memory, descriptors,
+// sockets, children.
+#include <fmt/format.h>
+
+#include "harness/probes/proc.h"
+#include "harness/probes/rows.h"
+
+namespace harness {
+
+StepShape process_shape() {
+  return {"process",
+          "probe",
+          "The daemon's process as /proc shows it: state, threads, rss_kb, descriptors, children, listening, established.",
+          "",
+          {},
+          true,
+          false,
+          "- process: {}\n  expect: '.rss_kb < 25000'"};
+}
+
+Result<Observation> process_look(Session& session, const Arguments&, const Limit&) {
+  if (!session.daemon) return fail(ErrorKind::invalid, "process: no daemon was started");
+  pid_t pid = session.daemon->pid();
+  Observation seen;
+  seen.command = fmt::format("cat /proc/{}/status; ls -l /proc/{}/fd", pid, pid);
+  auto status = session.daemon_running() ? read_process(pid) : std::nullopt;
+  if (!status) {
+    seen.document = {{"running", false}, {"pid", pid}};
+    seen.summary = fmt::format("process {} is gone", pid);
+    return seen;
+  }
+  Descriptors descriptors = descriptors_of(pid);
+  Json listening = Json::array();
+  int established = 0;
+  for (const auto& socket : tcp_sockets()) {
+    if (!descriptors.socket_inodes.contains(socket.inode)) continue;
+    if (socket.state == 10) listening.push_back(socket.local_port);
+    if (socket.state == 1) ++established;
+  }
+  Json children = Json::array();
+  for (pid_t child : children_of(pid)) {
+    children.push_back({{"pid", child}, {"command", command_line_of(child)}});
+  }
+  seen.document = {{"running", status->state != 'Z'},
+                   {"pid", pid},
+                   {"state", std::string(1, status->state)},
+                   {"threads", status->threads},
+                   {"rss_kb", status->rss_kb},
+                   {"descriptors", descriptors.targets.size()},
+                   {"files", descriptors.targets},
+                   {"listening", listening},
+                   {"established", established},
+                   {"children", children}};
+  seen.summary = fmt::format("process {}: state {}, {} threads, {} KB, {} descriptors, {} children", pid,
+                             status->state, status->threads, status->rss_kb,
+                             descriptors.targets.size(), children.size());
+  return seen;
+}
+}  // namespace harness
