@@ -3,11 +3,13 @@
 #include "harness/clients/command.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -15,7 +17,6 @@
 #include <boost/process/environment.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/group.hpp>
-#include <boost/process/handles.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/pipe.hpp>
 #include <boost/process/search_path.hpp>
@@ -31,14 +32,16 @@ namespace harness {
 namespace {
 namespace process = boost::process;
 
-// Our own threads block the signals that the main loop reads; a child must not inherit that.
-struct CleanSignals : process::extend::handler {
+// Our own threads block the signals that the main loop reads; a child must not inherit that. Nor our
+// descriptors: process::limit_handles would close the redirected output too, so they are marked.
+struct CleanChild : process::extend::handler {
   template <typename Executor>
   void on_exec_setup(Executor&) const {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     signal(SIGPIPE, SIG_DFL);
+    ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
   }
 };
 
@@ -117,7 +120,7 @@ Result<CommandResult> run_command(const Command& command, const Limit& limit) {
   process::child child(*program, process::args(arguments), environment,
                        process::start_dir(command.folder.empty() ? "." : command.folder),
                        process::std_in < process::null, process::std_out > out_pipe,
-                       process::std_err > err_pipe, group, process::limit_handles, CleanSignals(),
+                       process::std_err > err_pipe, group, CleanChild(),
                        error);
   if (error) {
     return fail(ErrorKind::environment, "cannot run " + *program + ": " + error.message());

@@ -71,7 +71,7 @@ TEST(WordsTest, SplitAndQuoteAreInverse) {
   auto words = split_words(R"(model create --name "a b" 'c"d' e\ f '')");
   ASSERT_TRUE(words.has_value());
   EXPECT_EQ(*words, (std::vector<std::string>{"model", "create", "--name", "a b", "c\"d", "e f", ""}));
-  EXPECT_EQ(split_words(quote_words(*words)), words);
+  EXPECT_EQ(split_words(quote_words(*words)).value(), *words);
   EXPECT_FALSE(split_words("say 'no").has_value());
 }
 
