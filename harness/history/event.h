@@ -15,11 +15,14 @@
 //                 (repeat and parallel: their children's). Documents over 64 KiB are cut to
 //                 {"cut": true, …} only if no expression looks at them; else kept whole up to 8 MiB.
 //   capture       step, name, value
-//   snapshot      name, step, domains{NAME: {items[], key, volatile[], created[]} | {error}}
+//   snapshot      name, step, domains{NAME: {items[], key, volatile[], created[]} | {error, [kind]}}
+//                 created: the objects this run made, each by its key's value (or as the object);
+//                 kind: "subject" where the daemon itself refused to list them
 //   comparison    step, before, after
 //   daemon.start  instance, pid, start_ticks, command[], step
 //   daemon.ready  instance, after_us, by ("notify" | "log" | "port" | "http")
-//   daemon.not_started  instance, reason, kind ("exited" | "timeout" | "exec" | "port"), last_log[]
+//   daemon.not_started  instance, [step], reason, kind ("exited" | "timeout" | "exec" | "port"),
+//                 last_log[]; where its step ended ok, the scenario had asked for the refusal
 //   daemon.exit   instance, pid, code | signal, core, asked ("" or the step that asked for it),
 //                 expected (bool: how it died is how it was made to die), after_us (since asked), last_log[]
 //   signal.sent   instance, pid, signal, step
@@ -33,7 +36,7 @@
 //   fact          name, value, text                 — `observe`, and what the runner itself knows
 //   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}]   — after every run
 //   interrupted   signal
-//   run.end       duration_us, stopped_at (step or ""), reason
+//   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet)
 #pragma once
 #include <cstdint>
 #include <string>

@@ -14,15 +14,18 @@
 namespace harness {
 
 // Takes secrets out (rule 11): Authorization and Cookie headers, values of *KEY, *TOKEN, *PASSWORD,
-// and every value registered as secret, wherever it stands in text.
+// and every value registered as secret, wherever it stands in text. Copies know the same secrets;
+// thread-safe.
 class Redactor {
  public:
+  Redactor();
   void add_secret(std::string value);
   std::string text(std::string_view input) const;
   Json json(const Json& input) const;
 
  private:
-  std::vector<std::string> secrets_;
+  struct Secrets;
+  std::shared_ptr<Secrets> secrets_;
 };
 
 class Recorder {
@@ -36,7 +39,8 @@ class Recorder {
   void record_durably(std::string_view kind, Json fields);  // and fdatasync: debts before faults
 
   // Stores bytes under evidence/, redacted, at most `most` bytes kept (head and tail, the cut
-  // named). Returns the path relative to the run folder.
+  // named). Returns the path relative to the run folder: a name taken already gets a number. Empty
+  // if it could not be written (see trouble()).
   std::string evidence(std::string_view name, std::string_view bytes, std::size_t most = 1 << 20);
   std::filesystem::path folder() const;
   std::int64_t now_us() const;  // on the run's clock

@@ -1,0 +1,162 @@
+// Writes the history and the evidence of one run.
+#include "harness/history/recorder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "harness/base/unique_fd.h"
+
+namespace harness {
+namespace {
+
+// Writes all of it; the errno of the first failure, 0 for none.
+int write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return 0;
+}
+
+// A file name out of anything: no folder, nothing a shell or a browser would trip over.
+std::string file_name(std::string_view name) {
+  std::string out;
+  for (const char c : name.substr(0, 120)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == '_';
+    out += plain ? c : '_';
+  }
+  if (out.empty() || out.front() == '.') out.insert(0, "_");
+  return out;
+}
+
+// Head and tail, and between them how much is missing.
+std::string bounded(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const std::size_t head = most / 2;
+  const std::size_t tail = most - head;
+  return fmt::format("{}\n[… {} bytes cut here; {} in all …]\n{}", text.substr(0, head),
+                     text.size() - most, text.size(), text.substr(text.size() - tail));
+}
+
+}  // namespace
+
+struct Recorder::State {
+  std::filesystem::path folder;
+  Redactor redactor;
+  UniqueFd history;
+  Instant begin = Clock::now();
+  mutable std::mutex mutex;
+  std::int64_t count = 0;
+  std::int64_t last_us = 0;
+  std::string trouble;
+
+  void note(std::string what) {
+    if (trouble.empty()) trouble = std::move(what);
+  }
+
+  void write_event(std::string_view kind, const Json& fields, bool durably) {
+    const Json clean = redactor.json(fields);
+    std::lock_guard lock(mutex);
+    Json line = Json::object();
+    line["n"] = ++count;
+    const auto passed = std::chrono::duration_cast<Microseconds>(Clock::now() - begin);
+    last_us = std::max<std::int64_t>(last_us, passed.count());
+    line["t_us"] = last_us;
+    line["event"] = kind;
+    for (const auto& [key, value] : clean.items()) {
+      if (!line.contains(key)) line[key] = value;
+    }
+    std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace);
+    text += '\n';
+    if (const int error = write_all(history.get(), text); error != 0) {
+      note(fmt::format("cannot write {}: {}", (folder / "history.jsonl").string(),
+                       std::strerror(error)));
+    } else if (durably && ::fdatasync(history.get()) != 0) {
+      note(fmt::format("cannot make {} durable: {}", (folder / "history.jsonl").string(),
+                       std::strerror(errno)));
+    }
+  }
+};
+
+Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Recorder::~Recorder() = default;
+
+Result<std::unique_ptr<Recorder>> Recorder::create(const std::filesystem::path& folder,
+                                                   Redactor redactor) {
+  auto state = std::make_unique<State>();
+  state->folder = folder;
+  state->redactor = std::move(redactor);
+  std::error_code error;
+  std::filesystem::create_directory(folder / "evidence", error);
+  if (error) {
+    return fail(ErrorKind::environment, fmt::format("cannot make {}: {}",
+                                                    (folder / "evidence").string(),
+                                                    error.message()));
+  }
+  const auto path = folder / "history.jsonl";
+  state->history.reset(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
+  if (!state->history) {
+    return fail(ErrorKind::environment,
+                fmt::format("cannot make the history {}: {}", path.string(), std::strerror(errno)));
+  }
+  return std::unique_ptr<Recorder>(new Recorder(std::move(state)));
+}
+
+void Recorder::record(std::string_view kind, Json fields) {
+  state_->write_event(kind, fields, false);
+}
+
+void Recorder::record_durably(std::string_view kind, Json fields) {
+  state_->write_event(kind, fields, true);
+}
+
+std::string Recorder::evidence(std::string_view name, std::string_view bytes, std::size_t most) {
+  const std::string text = bounded(state_->redactor.text(bytes), most);
+  const std::string wanted = file_name(name);
+  const std::size_t dot = wanted.find_last_of('.');
+  const std::string stem = wanted.substr(0, dot);
+  const std::string ending = dot == std::string::npos ? "" : wanted.substr(dot);
+  for (int number = 1; number < 100000; ++number) {
+    const std::string relative = number == 1
+                                     ? "evidence/" + wanted
+                                     : fmt::format("evidence/{}-{}{}", stem, number, ending);
+    UniqueFd file(::open((state_->folder / relative).c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!file && errno == EEXIST) continue;
+    const int error = file ? write_all(file.get(), text) : errno;
+    if (error == 0) return relative;
+    std::lock_guard lock(state_->mutex);
+    state_->note(fmt::format("cannot write {}: {}", (state_->folder / relative).string(),
+                             std::strerror(error)));
+    return {};
+  }
+  return {};
+}
+
+std::filesystem::path Recorder::folder() const { return state_->folder; }
+
+std::int64_t Recorder::now_us() const { return at_us(Clock::now()); }
+
+std::int64_t Recorder::at_us(Instant instant) const {
+  return std::chrono::duration_cast<Microseconds>(instant - state_->begin).count();
+}
+
+Redactor& Recorder::redactor() { return state_->redactor; }
+
+std::string Recorder::trouble() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->trouble;
+}
+
+}  // namespace harness
