@@ -101,8 +101,9 @@ void configure(CURL* easy, const HttpRequest& request, curl_slist* headers, Sink
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &sink);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   static_cast<long>(std::max<Milliseconds::rep>(1, request.connect_timeout.count())));
+  curl_easy_setopt(
+      easy, CURLOPT_CONNECTTIMEOUT_MS,
+      static_cast<long>(std::max<Milliseconds::rep>(1, request.connect_timeout.count())));
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
@@ -238,8 +239,8 @@ HttpReply perform(const HttpRequest& request, const Limit& limit) {
     ending.text = error_text[0] != 0 ? error_text : curl_easy_strerror(ending.code);
   }
   reply.error_text = ending.text;
-  reply.error = !ending.error.empty() ? ending.error
-                                      : error_class(ending.code, os_error, ending.text);
+  reply.error =
+      !ending.error.empty() ? ending.error : error_class(ending.code, os_error, ending.text);
   reply.outcome = reply.error.empty() ? HttpReply::Outcome::ok
                   : sent > 0          ? HttpReply::Outcome::indeterminate
                                       : HttpReply::Outcome::fail;

@@ -73,11 +73,10 @@ Result<History> parse_history(const std::string& text) {
   }
   if (!ended) {
     history.cut = true;
-    history.cut_reason =
-        history.events.empty()
-            ? "it is empty"
-            : fmt::format("it stops after event {} ({}) without run.end", history.events.back().n,
-                          history.events.back().kind);
+    history.cut_reason = history.events.empty()
+                             ? "it is empty"
+                             : fmt::format("it stops after event {} ({}) without run.end",
+                                           history.events.back().n, history.events.back().kind);
   }
   return history;
 }

@@ -99,9 +99,8 @@ Result<std::unique_ptr<Recorder>> Recorder::create(const std::filesystem::path& 
   std::error_code error;
   std::filesystem::create_directory(folder / "evidence", error);
   if (error) {
-    return fail(ErrorKind::environment, fmt::format("cannot make {}: {}",
-                                                    (folder / "evidence").string(),
-                                                    error.message()));
+    return fail(ErrorKind::environment,
+                fmt::format("cannot make {}: {}", (folder / "evidence").string(), error.message()));
   }
   const auto path = folder / "history.jsonl";
   state->history.reset(
@@ -128,11 +127,10 @@ std::string Recorder::evidence(std::string_view name, std::string_view bytes, st
   const std::string stem = wanted.substr(0, dot);
   const std::string ending = dot == std::string::npos ? "" : wanted.substr(dot);
   for (int number = 1; number < 100000; ++number) {
-    const std::string relative = number == 1
-                                     ? "evidence/" + wanted
-                                     : fmt::format("evidence/{}-{}{}", stem, number, ending);
-    UniqueFd file(::open((state_->folder / relative).c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    const std::string relative =
+        number == 1 ? "evidence/" + wanted : fmt::format("evidence/{}-{}{}", stem, number, ending);
+    UniqueFd file(
+        ::open((state_->folder / relative).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!file && errno == EEXIST) continue;
     const int error = file ? write_all(file.get(), text) : errno;
     if (error == 0) return relative;

@@ -146,8 +146,8 @@ Json Redactor::json(const Json& input) const {
   if (!input.is_object()) return input;
   Json out = Json::object();
   for (const auto& [key, value] : input.items()) {
-    const bool hide = is_secret_name(key) && value.is_string() &&
-                      !value.get_ref<const std::string&>().empty();
+    const bool hide =
+        is_secret_name(key) && value.is_string() && !value.get_ref<const std::string&>().empty();
     out[text(key)] = hide ? Json(kMark) : json(value);
   }
   return out;
