@@ -1,0 +1,114 @@
+// The store: a writer thread with its queue, the memory tables, a pool of reading connections.
+#pragma once
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "daemon/store/data_folder.h"
+#include "daemon/store/sqlite.h"
+#include "daemon/store/store.h"
+#include "daemon/store/table_memory.h"
+
+namespace aima {
+
+inline constexpr std::size_t domain_count = 7;
+
+// Reading connections: one user at a time each. Readers never wait for the writer (WAL), nor for
+// one another unless all connections are in use.
+class ReaderPool {
+ public:
+  class Lease {
+   public:
+    Lease(ReaderPool& pool, sqlite::Database database)
+        : pool_(&pool), database_(std::move(database)) {}
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), database_(std::move(other.database_)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    sqlite::Database& database() { return database_; }
+
+   private:
+    ReaderPool* pool_;
+    sqlite::Database database_;
+  };
+  void set_path(std::string path) { path_ = std::move(path); }
+  Result<Lease> take();
+  void close();  // waits for the leases in use to come back
+
+ private:
+  static constexpr std::size_t most = 4;
+  std::string path_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<sqlite::Database> idle_;
+  std::size_t in_use_ = 0;
+  bool closed_ = false;
+};
+
+class StoreImpl final : public Store {
+ public:
+  explicit StoreImpl(const StoreOptions& options);
+  ~StoreImpl() override { close(); }
+  Result<void> start();
+
+  void write(WriteJob job, Done done) override;
+  Result<Json> write_and_wait(WriteJob job) override;
+  Result<std::optional<Json>> get(Domain domain, const std::string& id) override;
+  Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) override;
+  Result<Page> list(Domain domain, const ListQuery& query) override;
+  StoreKind kind(Domain domain) const override { return kinds_[static_cast<std::size_t>(domain)]; }
+  StoreFacts facts() const override;
+  bool usable() const override { return usable_ && !closed_; }
+  void close() override;
+
+ private:
+  class Writer;  // the Transaction that jobs see
+  struct Queued {
+    WriteJob job;
+    Done done;
+  };
+  struct Finished {
+    Done done;
+    Result<Json> result;
+  };
+
+  Result<void> prepare_connection();
+  void run_writer();
+  void run_group(std::deque<Queued> group);
+  void fail_all(std::vector<Finished>& finished, const Error& error);
+  Result<void> commit();
+  void checkpoint_if_due();
+  void probe();
+  void note_failure(const Error& error);
+  MemoryTable& memory(Domain domain) { return memory_[static_cast<std::size_t>(domain)]; }
+
+  StoreOptions options_;
+  std::array<StoreKind, domain_count> kinds_{};
+  std::array<MemoryTable, domain_count> memory_;
+  FolderLock lock_;
+  StoreFacts facts_;
+  std::atomic<std::int64_t> commits_{0};
+  std::atomic<bool> usable_{true};
+  std::atomic<bool> closed_{false};
+
+  sqlite::Database database_;     // the writer thread's, once it runs
+  bool in_transaction_ = false;   // of the writer thread
+  bool in_savepoint_ = false;
+  int wal_pages_ = 0;             // as SQLite's hook tells after each commit
+  int checkpoint_at_ = 0;         // pages of log at which to try again
+  int changes_at_last_commit_ = 0;
+  ReaderPool readers_;
+
+  std::mutex mutex_;
+  std::condition_variable queued_;
+  std::deque<Queued> queue_;  // guarded by mutex_
+  bool closing_ = false;      // guarded by mutex_
+  std::mutex close_mutex_;
+  std::thread writer_;
+};
+}  // namespace aima
