@@ -1,0 +1,105 @@
+// The steps of a drain, each logged with its figures.
+#include "daemon/gateway/drain.h"
+
+#include <boost/asio/post.hpp>
+
+#include <fmt/format.h>
+
+#include "daemon/log/log.h"
+
+namespace aima {
+
+using boost::system::error_code;
+
+Drain::Drain(boost::asio::io_context& io, Server& server, std::chrono::milliseconds timeout,
+             Limits limits, Hooks hooks)
+    : io_(io),
+      server_(server),
+      timeout_(timeout),
+      limits_(limits),
+      hooks_(std::move(hooks)),
+      grace_(io),
+      cap_(io) {}
+
+double Drain::elapsed_ms() const {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_at_)
+      .count();
+}
+
+void Drain::signalled(const std::string& name) {
+  if (finished_) {
+    log_info("drain", name + " again: the drain is over, closing is under way");
+  } else if (!begun_) {
+    begin(name);
+  } else {
+    run_out("a second signal (" + name + ")");
+  }
+}
+
+void Drain::begin(const std::string& name) {
+  begun_ = true;
+  began_at_ = std::chrono::steady_clock::now();
+  log_info("drain", fmt::format("begun by {}: {} requests in flight on {} connections, {} pipeline "
+                                "runs; timeout {} ms",
+                                name, server_.requests(), server_.connections(),
+                                hooks_.active_pipelines(), timeout_.count()));
+  server_.set_draining();
+  const int taken = server_.close_listener();
+  log_info("drain", fmt::format("listener closed after {:.1f} ms: {} connections taken from its "
+                                "queue, {} requests in flight",
+                                elapsed_ms(), taken, server_.requests()));
+  hooks_.stop_pipelines([this] {
+    boost::asio::post(io_, [this] {
+      pipelines_idle_ = true;
+      check();
+    });
+  });
+  cap_.expires_at(began_at_ + timeout_);
+  cap_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) run_out(fmt::format("the shutdown timeout of {} ms", timeout_.count()));
+  });
+  grace_.expires_after(limits_.idle_grace);
+  grace_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) server_.close_idle();
+  });
+  server_.on_empty([this] {
+    connections_gone_ = true;
+    log_info("drain", fmt::format("last connection gone after {:.1f} ms", elapsed_ms()));
+    check();
+  });
+}
+
+void Drain::run_out(const std::string& why) {
+  if (ran_out_ || finished_) return;
+  ran_out_ = true;
+  const std::size_t requests = server_.unfinished();
+  cut_ = requests > 0 || !pipelines_idle_;
+  log_warn(
+      "drain",
+      fmt::format("{} came after {:.1f} ms: cutting {} requests on {} connections and "
+                  "{} pipeline runs",
+                  why, elapsed_ms(), requests, server_.connections(), hooks_.active_pipelines()));
+  server_.cut_all();
+  // The 503s and the clients' answers to our FIN get a moment, then the rest is closed as it is.
+  cap_.expires_after(limits_.cut_linger);
+  cap_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) server_.drop_all();
+  });
+  check();
+}
+
+void Drain::check() {
+  if (!connections_gone_ || finished_) return;
+  if (pipelines_idle_ || ran_out_) finish();
+}
+
+void Drain::finish() {
+  finished_ = true;
+  cap_.cancel();
+  grace_.cancel();
+  log_info("drain",
+           fmt::format("{} after {:.1f} ms", cut_ ? "ran out of time" : "complete", elapsed_ms()));
+  hooks_.finished(!cut_);
+}
+
+}  // namespace aima

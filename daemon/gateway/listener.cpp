@@ -1,0 +1,115 @@
+// Accepting, and closing without resets.
+#include "daemon/gateway/listener.h"
+
+#include <linux/filter.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "daemon/gateway/port_holder.h"
+#include "daemon/log/log.h"
+
+namespace aima {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr int quiet_ms = 2;
+
+// Classic BPF on a listening TCP socket sees the segment from its TCP header on: byte 13 holds the
+// flags. A pure SYN (SYN without ACK) is dropped, everything else passes: the last ACKs of
+// handshakes under way must come through. The dropped client retransmits and is then refused.
+void drop_new_connections(int descriptor) {
+  std::array<sock_filter, 5> code{{
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+  }};
+  sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    log_warn("gateway", "no filter on the listener: connections arriving now may be reset");
+  }
+}
+
+}  // namespace
+
+Listener::Listener(asio::io_context& io, OnAccept on_accept)
+    : acceptor_(io), retry_(io), on_accept_(std::move(on_accept)) {}
+
+Result<void> Listener::listen(const std::string& host, std::uint16_t port) {
+  error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  const tcp::endpoint endpoint(address, port);
+  const std::string shown =
+      (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  if (!error) acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) acceptor_.non_blocking(true, error);
+  if (!error) port_ = acceptor_.local_endpoint(error).port();
+  if (!error) return {};
+  if (error == asio::error::address_in_use) {
+    const std::string holder = describe_port_holder(port);
+    return fail(503, "address_in_use",
+                "cannot listen on " + shown + ": the address is in use" +
+                    (holder.empty() ? "" : " by " + holder) +
+                    "; stop that process or choose another address with --addr");
+  }
+  return fail(503, "cannot_listen", "cannot listen on " + shown + ": " + error.message());
+}
+
+void Listener::start() { accept_next(); }
+
+void Listener::accept_next() {
+  acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+    // A cancelled accept may complete with a socket all the same: it is served.
+    if (!error) on_accept_(std::move(socket));
+    if (!acceptor_.is_open()) return;
+    if (!error || error == asio::error::connection_aborted) return accept_next();
+    if (error == asio::error::operation_aborted) return;
+    // No descriptors or memory: connections wait in the queue until some are free again.
+    log_warn("gateway", "cannot accept a connection: " + error.message());
+    retry_.expires_after(std::chrono::milliseconds(50));
+    retry_.async_wait([this](const error_code& cancelled) {
+      if (!cancelled && acceptor_.is_open()) accept_next();
+    });
+  });
+}
+
+int Listener::accept_queued() {
+  int count = 0;
+  for (;;) {
+    error_code error;
+    tcp::socket socket(acceptor_.get_executor());
+    acceptor_.accept(socket, error);
+    if (error == asio::error::connection_aborted) continue;
+    if (error) return count;
+    on_accept_(std::move(socket));
+    ++count;
+  }
+}
+
+int Listener::stop() {
+  if (!acceptor_.is_open()) return 0;
+  drop_new_connections(acceptor_.native_handle());
+  error_code ignored;
+  acceptor_.cancel(ignored);
+  retry_.cancel();
+  int count = accept_queued();
+  for (pollfd watched{acceptor_.native_handle(), POLLIN, 0}; poll(&watched, 1, quiet_ms) > 0;) {
+    const int more = accept_queued();
+    if (more == 0) break;  // readable but not acceptable: no descriptors left
+    count += more;
+  }
+  acceptor_.close(ignored);
+  return count;
+}
+
+}  // namespace aima

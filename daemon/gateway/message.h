@@ -1,0 +1,47 @@
+// What travels between the transport and the router: a request, a reply, and the handle by which a
+// request is answered. No sockets and no HTTP library here.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/error.h"
+#include "daemon/domain/unit.h"
+
+namespace aima {
+
+struct HttpRequest {
+  std::string method;                                      // as sent: "GET"
+  std::string path;                                        // percent-decoded, without the query
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  std::string content_type;      // lower case, without parameters; empty: not given
+  std::string content_encoding;  // lower case; empty: none
+  bool has_body = false;         // by the head: a length above 0, or chunked
+  std::string body;
+  std::string request_id;  // the client's X-Request-Id if it is fit to log, else ours
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // further ones
+};
+
+HttpReply json_reply(int status, const Json& body);
+// {"error":{"code","message","details"}} with the error's status.
+HttpReply error_reply(const Error& error);
+
+// One request's way back to its client. All calls may come from any thread. The first of `reply`
+// and StreamSink::begin decides what the client gets; what comes later is dropped.
+class Exchange : public StreamSink {
+ public:
+  virtual void reply(HttpReply reply) = 0;
+  // Stops when the client has gone or the drain has run out of time.
+  virtual std::stop_token stop() const = 0;
+};
+
+}  // namespace aima

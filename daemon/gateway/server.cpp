@@ -1,0 +1,104 @@
+// Owns the sessions; one timer sweeps all their deadlines.
+#include "daemon/gateway/server.h"
+
+#include <boost/asio/post.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace aima {
+
+namespace asio = boost::asio;
+
+Server::Server(asio::io_context& io, Limits limits, Router router)
+    : io_(io),
+      limits_(limits),
+      router_(std::move(router)),
+      listener_(io, [this](asio::ip::tcp::socket socket) { accepted(std::move(socket)); }),
+      sweep_(io) {}
+
+Server::~Server() { drop_all(); }
+
+Result<void> Server::listen(const std::string& host, std::uint16_t port) {
+  auto done = listener_.listen(host, port);
+  listening_ = done.has_value();
+  return done;
+}
+
+void Server::start() { listener_.start(); }
+
+void Server::accepted(asio::ip::tcp::socket socket) {
+  auto session = std::make_shared<Session>(std::move(socket), static_cast<SessionHost&>(*this));
+  sessions_.emplace(session.get(), session);
+  session->start();
+  arm_sweep();
+}
+
+void Server::arm_sweep() {
+  if (sweeping_ || sessions_.empty()) return;
+  sweeping_ = true;
+  sweep_.expires_after(std::chrono::milliseconds(draining_ ? 20 : 200));
+  sweep_.async_wait([this](const boost::system::error_code&) {
+    sweeping_ = false;
+    const auto now = Session::Clock::now();
+    for_each_session([now](Session& session) { session.sweep(now); });
+    arm_sweep();
+  });
+}
+
+// Sessions may end, and so leave the map, while they are visited.
+template <typename Action>
+void Server::for_each_session(Action action) {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(sessions_.size());
+  for (const auto& [key, session] : sessions_) all.push_back(session);
+  for (const auto& session : all) action(*session);
+}
+
+void Server::session_closed(Session& session) {
+  sessions_.erase(&session);
+  check_empty();
+}
+
+void Server::check_empty() {
+  if (!draining_ || listening_ || !sessions_.empty() || !on_empty_) return;
+  asio::post(io_, std::exchange(on_empty_, nullptr));
+}
+
+std::size_t Server::unfinished() const {
+  std::size_t count = 0;
+  for (const auto& [key, session] : sessions_) count += session->busy() ? 1 : 0;
+  return count;
+}
+
+void Server::set_draining() {
+  draining_ = true;
+  sweep_.cancel();  // it is armed again at the drain's pace
+  for_each_session([](Session& session) { session.drain_look(); });
+}
+
+int Server::close_listener() {
+  const int taken = listener_.stop();
+  listening_ = false;
+  check_empty();
+  return taken;
+}
+
+void Server::close_idle() {
+  for_each_session([](Session& session) { session.close_if_idle(); });
+}
+
+void Server::cut_all() {
+  for_each_session([](Session& session) { session.cut(); });
+}
+
+void Server::drop_all() {
+  for_each_session([](Session& session) { session.drop(); });
+}
+
+void Server::on_empty(std::function<void()> action) {
+  on_empty_ = std::move(action);
+  check_empty();
+}
+
+}  // namespace aima

@@ -1,0 +1,68 @@
+// The HTTP server: listener, the set of sessions, their deadlines, and the drain. I/O thread only.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/gateway/limits.h"
+#include "daemon/gateway/listener.h"
+#include "daemon/gateway/router.h"
+#include "daemon/gateway/session.h"
+
+namespace aima {
+
+class Server : private SessionHost {
+ public:
+  Server(boost::asio::io_context& io, Limits limits, Router router);
+  ~Server() override;
+
+  Result<void> listen(const std::string& host, std::uint16_t port);
+  std::uint16_t port() const { return listener_.port(); }
+  void start();
+
+  // The drain, in the order of its steps; gateway/drain.h says when.
+  void set_draining();
+  int close_listener();  // answers how many connections were taken out of its queue
+  void close_idle();     // after the grace
+  void cut_all();        // time has run out
+  void drop_all();       // the connections that are still there are closed as they are
+  // Once, when draining, the listener is closed and the last connection has gone.
+  void on_empty(std::function<void()> action);
+
+  bool draining() const override { return draining_; }
+  std::size_t requests() const { return requests_; }  // taken, their replies not fully sent
+  std::size_t unfinished() const;                     // the same, and those still arriving
+  std::size_t connections() const { return sessions_.size(); }
+
+ private:
+  const Limits& limits() const override { return limits_; }
+  const Router& router() const override { return router_; }
+  void request_began() override { ++requests_; }
+  void request_ended() override { --requests_; }
+  void session_closed(Session& session) override;
+
+  void accepted(boost::asio::ip::tcp::socket socket);
+  void arm_sweep();
+  void check_empty();
+  template <typename Action>
+  void for_each_session(Action action);
+
+  boost::asio::io_context& io_;
+  const Limits limits_;
+  const Router router_;
+  Listener listener_;
+  boost::asio::steady_timer sweep_;
+  std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
+  std::function<void()> on_empty_;
+  std::size_t requests_ = 0;
+  bool sweeping_ = false;
+  bool draining_ = false;
+  bool listening_ = false;
+};
+
+}  // namespace aima

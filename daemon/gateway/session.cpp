@@ -1,0 +1,303 @@
+// Reading: bytes → parser → request → router. Replies are in session_reply.cpp.
+#include "daemon/gateway/session.h"
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+
+#include "daemon/gateway/http_text.h"
+#include "daemon/gateway/session_exchange.h"
+
+namespace aima {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+constexpr std::size_t read_size = 16 * 1024;
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
+}
+}  // namespace
+
+Session::Session(asio::ip::tcp::socket socket, SessionHost& host)
+    : socket_(std::move(socket)), host_(host) {}
+
+void Session::start() {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  const auto& limits = host_.limits();
+  // Accepted while a drain is on: its handshake was complete before, so it is served.
+  may_serve_ = host_.draining();
+  deadline_ = Clock::now() + (may_serve_ ? limits.silent_connection : limits.idle_deadline);
+  arm_read();
+}
+
+void Session::arm_read() {
+  if (reading_ || phase_ == Phase::closed) return;
+  if (peer_ended_) {
+    // Nothing more will come: a request that is not complete never will be.
+    if (phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body) close_now();
+    return;
+  }
+  reading_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](const error_code& error) {
+                       self->reading_ = false;
+                       self->on_readable(error);
+                     });
+}
+
+void Session::on_readable(const error_code& wait_error) {
+  if (phase_ == Phase::closed) return;
+  if (wait_error) return close_now();
+  error_code error;
+  const std::size_t count = socket_.read_some(buffer_.prepare(read_size), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) return arm_read();
+  if (error == asio::error::eof) return on_end_of_input();
+  if (error) {
+    if (exchange_) exchange_->request_stop();
+    // A unit that runs goes on to its end; its reply will find nobody.
+    if (phase_ == Phase::running) {
+      peer_ended_ = true;
+      return;
+    }
+    return close_now();
+  }
+  buffer_.commit(count);
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::head:
+    case Phase::body:
+      return process();
+    case Phase::running:
+    case Phase::writing:
+    case Phase::streaming:
+      // A pipelined request: kept for later. Beyond the read-ahead the client has to wait.
+      if (buffer_.size() < host_.limits().read_ahead_bytes) arm_read();
+      return;
+    case Phase::closing:
+      buffer_.consume(buffer_.size());
+      return arm_read();
+    case Phase::closed:
+      return;
+  }
+}
+
+void Session::on_end_of_input() {
+  peer_ended_ = true;
+  switch (phase_) {
+    case Phase::running:
+    case Phase::streaming:
+      if (exchange_) exchange_->request_stop();
+      return;  // a client that only ended its sending side still gets its reply
+    case Phase::writing:
+      return;
+    default:
+      return close_now();
+  }
+}
+
+bool Session::begin_message() {
+  // RFC 9112 2.2: empty lines before a request line are skipped.
+  while (buffer_.size() > 0) {
+    const char first = *static_cast<const char*>(buffer_.cdata().data());
+    if (first != '\r' && first != '\n') break;
+    buffer_.consume(1);
+  }
+  if (buffer_.size() == 0) return false;
+  parser_.emplace();
+  parser_->eager(true);
+  parser_->header_limit(host_.limits().header_bytes);
+  parser_->body_limit(host_.limits().body_bytes);
+  continue_sent_ = false;
+  http_1_0_ = false;
+  head_only_ = false;
+  request_id_.clear();
+  phase_ = Phase::head;
+  deadline_ = Clock::now() + host_.limits().header_deadline;
+  return true;
+}
+
+void Session::process() {
+  if (phase_ == Phase::idle && !begin_message()) return arm_read();
+  error_code error;
+  while (buffer_.size() > 0 && !parser_->is_done()) {
+    const std::size_t taken = parser_->put(buffer_.cdata(), error);
+    buffer_.consume(taken);
+    if (error == http::error::need_more) {
+      // An unfinished line (head, chunk size) longer than any head may be is no line.
+      const bool endless = buffer_.size() > host_.limits().header_bytes + read_size;
+      error = endless ? error_code(http::error::header_limit) : error_code();
+      if (taken == 0 || endless) break;
+      continue;
+    }
+    if (error || taken == 0) break;
+  }
+  if (error) return refuse_input(error);
+  if (phase_ == Phase::head && parser_->is_header_done() && !take_head()) return;
+  if (parser_->is_header_done() && parser_->is_done()) return run();
+  arm_read();
+}
+
+bool Session::take_head() {
+  const auto& message = parser_->get();
+  const auto now = Clock::now();
+  phase_ = Phase::body;
+  deadline_ = now + host_.limits().body_deadline;
+  keep_alive_ = parser_->keep_alive();
+  http_1_0_ = message.version() < 11;
+  head_only_ = message.method() == http::verb::head;
+  request_ = HttpRequest{};
+  request_.method = std::string(message.method_string());
+  request_.content_type = media_type(message[http::field::content_type]);
+  request_.content_encoding = lower_case(message[http::field::content_encoding]);
+  request_.has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
+  request_id_ = choose_request_id(message["X-Request-Id"]);
+  request_.request_id = request_id_;
+  if (host_.draining() && !may_serve_) {
+    refuse({503, "draining", "aima is shutting down and takes no further request; try again",
+            nullptr});
+    return false;
+  }
+  may_serve_ = false;
+  auto target = parse_target(message.target());
+  const bool host_missing = !http_1_0_ && message.count(http::field::host) != 1;
+  if (!target || host_missing) {
+    refuse({400, "bad_request",
+            host_missing ? "an HTTP/1.1 request needs exactly one Host header"
+                         : "the request target is not a path, or a percent escape in it is broken",
+            nullptr});
+    return false;
+  }
+  request_.path = std::move(target->path);
+  request_.query = std::move(target->query);
+  if (auto refusal = host_.router().check_head(request_)) {
+    host_.request_began();
+    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+    // With the body still to come the connection cannot be used again.
+    send(std::move(*refusal), parser_->is_done());
+    return false;
+  }
+  const std::string expect = lower_case(message[http::field::expect]);
+  if (!expect.empty() && expect != "100-continue") {
+    refuse({417, "expectation_failed", "the expectation \"" + expect + "\" is not known", nullptr});
+    return false;
+  }
+  if (!expect.empty() && !http_1_0_ && !parser_->is_done() && !continue_sent_) send_continue();
+  return true;
+}
+
+// Short enough for the send buffer of a connection that has nothing else under way; a client whose
+// socket takes not even this does without, and sends the body after its own wait.
+void Session::send_continue() {
+  static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+  continue_sent_ = true;
+  error_code ignored;
+  socket_.write_some(asio::buffer(text.data(), text.size()), ignored);
+}
+
+void Session::refuse_input(const error_code& error) {
+  if (error == http::error::body_limit) {
+    return refuse({413, "body_too_large",
+                   "the request body is over " + std::to_string(host_.limits().body_bytes) +
+                       " bytes, the most that is taken",
+                   nullptr});
+  }
+  if (error == http::error::header_limit) {
+    return refuse({431, "header_too_large",
+                   "the request head is over " + std::to_string(host_.limits().header_bytes) +
+                       " bytes, the most that is taken",
+                   nullptr});
+  }
+  if (error == http::error::bad_version) {
+    return refuse({505, "http_version", "only HTTP/1.0 and HTTP/1.1 are spoken here", nullptr});
+  }
+  refuse(
+      {400, "bad_request", "this is not a well-formed HTTP request: " + error.message(), nullptr});
+}
+
+// Answers what cannot become a request, and ends the connection.
+void Session::refuse(const Error& error) {
+  if (!exchange_) {
+    host_.request_began();
+    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+  }
+  send(error_reply(error), false);
+}
+
+void Session::run() {
+  request_.body = std::move(parser_->get().body());
+  phase_ = Phase::running;
+  deadline_ = Clock::time_point::max();
+  host_.request_began();
+  exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+  host_.router().handle(std::move(request_), exchange_);
+  // Not answered yet: watch for a client that goes away, and for a next request.
+  if (phase_ == Phase::running && buffer_.size() < host_.limits().read_ahead_bytes) arm_read();
+}
+
+bool Session::has_input() {
+  error_code error;
+  return buffer_.size() > 0 || (socket_.available(error) > 0 && !error);
+}
+
+bool Session::busy() const {
+  return phase_ == Phase::running || phase_ == Phase::writing || phase_ == Phase::streaming ||
+         phase_ == Phase::head || phase_ == Phase::body;
+}
+
+void Session::drain_look() {
+  const auto silent_until = Clock::now() + host_.limits().silent_connection;
+  switch (phase_) {
+    case Phase::head:
+    case Phase::body:
+      may_serve_ = true;
+      return;
+    case Phase::idle:
+      if (served_ == 0) {
+        may_serve_ = true;
+        deadline_ = std::min(deadline_, silent_until);
+      } else {
+        may_serve_ = has_input();
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void Session::close_if_idle() {
+  if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) {
+    begin_close(host_.limits().idle_grace);
+  }
+}
+
+void Session::sweep(Clock::time_point now) {
+  if (now < deadline_) return;
+  const auto self = shared_from_this();
+  switch (phase_) {
+    case Phase::idle:
+      return begin_close(host_.limits().linger);
+    case Phase::head:
+    case Phase::body:
+      return refuse({408, "request_timeout",
+                     phase_ == Phase::head ? "the request head took too long to arrive"
+                                           : "the request body took too long to arrive",
+                     nullptr});
+    case Phase::running:
+    case Phase::closed:
+      return;
+    case Phase::writing:
+    case Phase::streaming:
+    case Phase::closing:
+      return close_now();
+  }
+}
+
+}  // namespace aima

@@ -1,0 +1,115 @@
+// One client connection: its own read loop over the Beast parser, one request at a time, replies in
+// order. Lives on the I/O thread; only Exchange calls come from elsewhere, and are posted here.
+//
+// Phases: idle → head → body → running → writing | streaming → idle … or closing → closed.
+// There is never more than one wait for readability under way, whatever the phase; what it finds
+// goes to the parser, to the read-ahead (a pipelined request) or, while closing, away.
+#pragma once
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/gateway/limits.h"
+#include "daemon/gateway/message.h"
+#include "daemon/gateway/router.h"
+
+namespace aima {
+
+class Session;
+
+// What a session needs of the server around it.
+class SessionHost {
+ public:
+  virtual ~SessionHost() = default;
+  virtual const Limits& limits() const = 0;
+  virtual const Router& router() const = 0;
+  virtual bool draining() const = 0;
+  virtual void request_began() = 0;
+  virtual void request_ended() = 0;
+  virtual void session_closed(Session& session) = 0;  // may destroy the session
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Session(boost::asio::ip::tcp::socket socket, SessionHost& host);
+  void start();
+
+  // Deadlines; called a few times a second.
+  void sweep(Clock::time_point now);
+
+  // The drain. `drain_look` once when it begins: what is already there will be served. Then, after
+  // the grace, `close_if_idle`. `cut` when time has run out.
+  void drain_look();
+  void close_if_idle();
+  void cut();
+  void drop() { close_now(); }
+  bool busy() const;  // a request is arriving, or its reply is not fully sent
+
+ private:
+  friend class SessionExchange;
+  enum class Phase { idle, head, body, running, writing, streaming, closing, closed };
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  struct Piece {
+    std::string text;
+    std::move_only_function<void()> sent;
+  };
+
+  void arm_read();
+  void on_readable(const boost::system::error_code& error);
+  void on_end_of_input();
+  void process();
+  bool begin_message();
+  bool take_head();  // false: the request was answered by its head
+  void refuse_input(const boost::system::error_code& error);
+  void refuse(const Error& error);
+  void run();
+  void send_continue();
+
+  void on_reply(HttpReply reply);
+  void send(HttpReply reply, bool keep);
+  void after_message(bool keep);
+  void on_stream_begin(int status, std::string content_type);
+  void on_stream_piece(Piece piece);
+  void on_stream_end();
+  void on_stream_abort();
+  void queue(Piece piece);
+  void write_next();
+
+  void begin_close(std::chrono::milliseconds linger);
+  void close_now();
+  void end_exchange();
+  bool has_input();
+
+  boost::asio::ip::tcp::socket socket_;
+  SessionHost& host_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  HttpRequest request_;
+  std::string request_id_;                           // of the request being read or answered
+  std::shared_ptr<class SessionExchange> exchange_;  // of the request being answered
+  std::deque<Piece> out_;                            // pieces of a stream
+  std::string head_text_;                            // being written
+  std::string body_text_;
+  Clock::time_point deadline_;
+  Phase phase_ = Phase::idle;
+  std::size_t served_ = 0;
+  bool reading_ = false;  // a wait for readability is under way
+  bool writing_ = false;  // an async_write is under way
+  bool peer_ended_ = false;
+  bool keep_alive_ = true;  // as the client asked
+  bool http_1_0_ = false;
+  bool head_only_ = false;  // HEAD
+  bool stream_ended_ = false;
+  bool may_serve_ = false;  // a drain is on, but this request was there when it began
+  bool continue_sent_ = false;
+};
+
+}  // namespace aima

@@ -1,0 +1,41 @@
+// The Exchange of one request on one connection; outlives both without harm.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "daemon/gateway/message.h"
+
+namespace aima {
+
+class Session;
+
+class SessionExchange : public Exchange, public std::enable_shared_from_this<SessionExchange> {
+ public:
+  SessionExchange(std::weak_ptr<Session> session, boost::asio::any_io_executor executor);
+
+  void reply(HttpReply reply) override;
+  std::stop_token stop() const override { return stop_.get_token(); }
+  void begin(int http_status, std::string content_type) override;
+  void write(std::string chunk, std::move_only_function<void()> sent) override;
+  void end() override;
+  void abort() override;
+  bool closed() const override { return closed_.load(); }
+
+  void request_stop() { stop_.request_stop(); }
+  // From now on everything is dropped: the request is over.
+  void close() { closed_.store(true); }
+
+ private:
+  template <typename Action>
+  void on_session(Action action);
+
+  std::weak_ptr<Session> session_;
+  boost::asio::any_io_executor executor_;
+  std::stop_source stop_;
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace aima
