@@ -32,7 +32,11 @@ struct SpawnOptions {
 };
 
 // Own session and process group, stdin /dev/null, every other descriptor closed, signal mask and
-// dispositions reset. exec failure is an error that names the errno and the path.
+// dispositions reset; killed by the kernel if the harness dies. exec failure is an error that names
+// the errno and the path. Nobody else in the harness may reap with waitpid(-1): it would steal this.
+//
+// A grandchild that keeps the output pipe open holds nothing up: when the child has ended, what is in
+// the pipe is read, and all later output is read and thrown away until this object goes.
 class Child {
  public:
   static Result<std::unique_ptr<Child>> spawn(const SpawnOptions& options);
@@ -44,6 +48,7 @@ class Child {
   int pidfd() const;
   bool running() const;
   std::optional<ExitOutcome> outcome() const;  // set once reaped
+  std::optional<Instant> ended_at() const;     // when its end was seen, before its output was drained
 
   Result<void> signal(int number);             // by pidfd; gone already: an error
   Result<ExitOutcome> wait(const Limit& limit);

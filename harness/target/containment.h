@@ -18,10 +18,29 @@ struct FoundProcess {
   std::uint64_t start_ticks = 0;
   std::string command;
   std::string why;   // "marked AIMA_RUN", "descendant of 123", "re-parented to us"
+  std::string engine;  // the instance file that names it, without ".json"; empty: no native engine
 };
 
 Result<void> become_subreaper();  // once, at the start of the harness
-std::vector<FoundProcess> find_processes(const std::string& run_id);
-// TERM is not tried: SIGKILL, then waits until gone (zombies count as dead).
+
+// Zombies are left out: they are dead. `instance_files`: the folder of native engines' instance files
+// ("" for none); a file is believed only if it carries the label aima.run=<run id> and /proc shows
+// its pid with its start ticks in this boot.
+std::vector<FoundProcess> find_processes(const std::string& run_id,
+                                         const std::string& instance_files = "");
+
+// TERM is not tried: SIGKILL, then waits until gone (zombies count as dead). A process that is not
+// the one found any more (other start ticks) is left alone and counts as gone.
 Result<void> end_process(const FoundProcess& process, const Limit& limit);
+
+// Finds and ends until nothing is found: a process may fork while it is looked for. Answers what was
+// ended.
+Result<std::vector<FoundProcess>> end_all(const std::string& run_id,
+                                          const std::string& instance_files, const Limit& limit);
+
+// The book that tells the runs of one harness apart. Workspace and Child keep it.
+void begin_run(const std::string& run_id);
+void end_run(const std::string& run_id);
+void remember_child(pid_t pid, const std::string& run_id);
+void forget_child(pid_t pid);
 }  // namespace harness

@@ -22,7 +22,7 @@ struct Session {
   Workspace* workspace = nullptr;         // sandbox folders, port, engine ports
   Recorder* recorder = nullptr;
   Expressions* expressions = nullptr;
-  std::unique_ptr<Child> daemon;          // null when none was started; may have ended
+  std::shared_ptr<Child> daemon;          // null when none was started; may have ended
   int instance = 0;                       // how many times it was started
   std::string provider = "none";          // docker | podman | native | none
   std::optional<EngineClient> engine;     // set for docker and podman

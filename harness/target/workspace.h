@@ -12,10 +12,20 @@
 
 namespace harness {
 
+// A claim on a loopback port that holds across all harnesses of this machine (network namespace): an
+// abstract unix socket named after the port. The kernel drops it with its owner, however that dies.
+//
+// Single ports are taken from 20000 to 23999, blocks of 20 from 24000 to 29999: below the ports that
+// the kernel hands out for outgoing connections. A port that somebody listens on is passed over.
+
 class Workspace {
  public:
   // Makes a 0700 folder under the temporary folder, named after the run, with a `run.json` that says
   // whose it is (run id, pid, start ticks, boot id, provider, engine socket): what `clean` reads.
+  //
+  // Keys of run.json that `clean` (leftovers.h) reads beside the identity: "debts", a list of the
+  // undo() of every fault that struck and is not healed yet, oldest first; "engine", the socket that
+  // the run's containers live on ("unix:///…"); "instance_files", the folder of native engines.
   static Result<std::unique_ptr<Workspace>> create(const std::string& run_id);
   ~Workspace();  // removes the folder unless keep()
 
@@ -27,11 +37,21 @@ class Workspace {
   int extra_port(const std::string& name); // another one, the same for the same name
   std::string notify_socket(int instance) const;
   void note(const std::string& key, Json value);  // into run.json, durably (debts, engine socket)
+  Json notes() const;                      // all of run.json
   void keep();
+  // Removes the folder now (not when kept). Anything mounted below it is unmounted first; what could
+  // not be removed is an error, and nothing is ever deleted through a mount.
+  Result<void> remove();
 
  private:
   struct State;
   explicit Workspace(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+// The folder under which sandboxes are made: $TMPDIR or /tmp.
+std::filesystem::path temporary_folder();
+// Mount points below a folder, deepest first.
+std::vector<std::string> mounts_below(const std::filesystem::path& folder);
+Result<void> remove_sandbox(const std::filesystem::path& folder);
 }  // namespace harness

@@ -1,0 +1,207 @@
+// One scan of /proc answers who belongs to a run; each kill checks again whom it hits.
+#include "harness/target/containment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "harness/base/json.h"
+#include "harness/base/unique_fd.h"
+#include "harness/target/process_info.h"
+#include "harness/target/wait.h"
+
+namespace harness {
+namespace {
+
+struct Book {
+  std::mutex mutex;
+  std::multiset<std::string> runs;
+  std::map<pid_t, std::string> children;  // ours, spawned by Child: it reaps them
+};
+
+Book& book() {
+  static auto* only = new Book;  // children may be forgotten by destructors of statics
+  return *only;
+}
+
+using Table = std::map<pid_t, ProcessInfo>;
+
+Table living() {
+  Table table;
+  for (const auto& info : all_processes())
+    if (info.state != 'Z' && info.state != 'X') table.emplace(info.pid, info);
+  return table;
+}
+
+// A process of ours that hid its environment betrays itself by what it works on.
+bool works_in_sandbox(pid_t pid, const std::string& run_id) {
+  const std::string sandbox = "/aima-run-" + run_id + "/";
+  std::error_code ignored;
+  const std::filesystem::path folder = "/proc/" + std::to_string(pid);
+  const auto points_inside = [&](const std::filesystem::path& link) {
+    return (std::filesystem::read_symlink(link, ignored).string() + "/").find(sandbox) !=
+           std::string::npos;
+  };
+  if (points_inside(folder / "cwd") || points_inside(folder / "exe")) return true;
+  for (auto entry = std::filesystem::directory_iterator(folder / "fd", ignored);
+       !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored))
+    if (points_inside(entry->path())) return true;
+  return false;
+}
+
+// The nearest ancestor that Child spawned, or 0; `adopted` is set to the ancestor directly below us
+// that nobody spawned here.
+pid_t spawned_ancestor(const Table& table, const ProcessInfo& info,
+                       const std::map<pid_t, std::string>& children, pid_t* adopted) {
+  ProcessInfo at = info;
+  for (int depth = 0; depth < 256; ++depth) {  // a table read while it changes may hold a loop
+    if (children.contains(at.pid)) return at.pid;
+    if (at.parent == ::getpid()) *adopted = at.pid;
+    const auto parent = table.find(at.parent);
+    if (parent == table.end()) return 0;
+    at = parent->second;
+  }
+  return 0;
+}
+
+std::string why_of_run(const Table& table, const ProcessInfo& info, const std::string& run_id,
+                       const std::map<pid_t, std::string>& children, bool only_run) {
+  pid_t adopted = 0;
+  const pid_t ancestor = spawned_ancestor(table, info, children, &adopted);
+  if (has_environment(info.pid, "AIMA_RUN=" + run_id)) return "marked AIMA_RUN";
+  if (ancestor != 0 && ancestor != info.pid && children.at(ancestor) == run_id)
+    return "descendant of " + std::to_string(ancestor);
+  if (ancestor == info.pid && children.at(ancestor) == run_id) return "started by the harness";
+  if (ancestor == 0 && adopted != 0 && (only_run || works_in_sandbox(info.pid, run_id)))
+    return adopted == info.pid ? "re-parented to us"
+                               : "descendant of " + std::to_string(adopted) + ", re-parented to us";
+  return "";
+}
+
+// Instance file name by pid, of those files that are true and of this run: in a copied data folder
+// they may name engines of somebody else's production.
+std::map<pid_t, std::string> engines(const std::string& folder, const Table& table,
+                                     const std::string& run_id) {
+  std::map<pid_t, std::string> found;
+  std::error_code ignored;
+  if (folder.empty()) return found;
+  for (auto entry = std::filesystem::directory_iterator(folder, ignored);
+       !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+    if (entry->path().extension() != ".json") continue;
+    const Json file = Json::parse(read_text(entry->path().string()), nullptr, false);
+    if (!file.is_object() || !file.contains("pid") || !file["pid"].is_number_integer()) continue;
+    if (!file.contains("start_ticks") || !file["start_ticks"].is_number_integer()) continue;
+    const auto process = table.find(file["pid"].get<pid_t>());
+    if (process == table.end()) continue;
+    if (process->second.start_ticks != file["start_ticks"].get<std::uint64_t>()) continue;
+    if (file.contains("boot_id") && file["boot_id"] != boot_id()) continue;
+    const Json labels = file.value("labels", Json::object());
+    if (!labels.is_object() || labels.value("aima.run", Json()) != run_id) continue;
+    found[process->first] = entry->path().stem().string();
+  }
+  return found;
+}
+}  // namespace
+
+void begin_run(const std::string& run_id) {
+  const std::lock_guard lock(book().mutex);
+  book().runs.insert(run_id);
+}
+void end_run(const std::string& run_id) {
+  const std::lock_guard lock(book().mutex);
+  if (const auto at = book().runs.find(run_id); at != book().runs.end()) book().runs.erase(at);
+}
+void remember_child(pid_t pid, const std::string& run_id) {
+  const std::lock_guard lock(book().mutex);
+  book().children[pid] = run_id;
+}
+void forget_child(pid_t pid) {
+  const std::lock_guard lock(book().mutex);
+  book().children.erase(pid);
+}
+
+Result<void> become_subreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0) return {};
+  return fail(ErrorKind::environment,
+              std::string("the kernel refuses to make the harness a child subreaper: ") +
+                  ::strerrordesc_np(errno));
+}
+
+std::vector<FoundProcess> find_processes(const std::string& run_id,
+                                         const std::string& instance_files) {
+  std::map<pid_t, std::string> children;
+  bool only_run = false;
+  {
+    const std::lock_guard lock(book().mutex);
+    children = book().children;
+    only_run = book().runs.size() == 1 && *book().runs.begin() == run_id;
+  }
+  const Table table = living();
+  const auto by_instance = engines(instance_files, table, run_id);
+  std::vector<FoundProcess> found;
+  for (const auto& [pid, info] : table) {
+    if (pid == ::getpid()) continue;
+    const auto engine = by_instance.find(pid);
+    std::string why = why_of_run(table, info, run_id, children, only_run);
+    if (why.empty() && engine != by_instance.end()) why = "instance file " + engine->second + ".json";
+    if (why.empty()) continue;
+    found.push_back({pid, info.start_ticks, command_line(pid), why,
+                     engine == by_instance.end() ? "" : engine->second});
+  }
+  return found;
+}
+
+Result<void> end_process(const FoundProcess& process, const Limit& limit) {
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  if (!pidfd) return {};  // gone
+  // The descriptor is of whoever has the pid now; only the start time says whether it is the same.
+  const auto now = read_process(process.pid);
+  if (!now || now->start_ticks != process.start_ticks || now->state == 'Z') return {};
+  const std::string who = "process " + std::to_string(process.pid) + " (" + process.command + ")";
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH)
+    return fail(ErrorKind::environment,
+                "cannot end " + who + ": " + ::strerrordesc_np(errno));
+  const int descriptor = pidfd.get();
+  if (wait_readable(std::span(&descriptor, 1), limit) != 0)
+    return fail(limit.stopped() ? ErrorKind::stopped : ErrorKind::environment,
+                who + " did not end by SIGKILL; its state is " +
+                    (now ? std::string(1, read_process(process.pid).value_or(*now).state) : "?"));
+  bool owned = false;
+  {
+    const std::lock_guard lock(book().mutex);
+    owned = book().children.contains(process.pid);
+  }
+  siginfo_t info = {};
+  // An adopted one has no Child that reaps it. Of a stranger's child this is ECHILD, and harmless.
+  if (!owned) ::waitid(P_PIDFD, static_cast<id_t>(descriptor), &info, WEXITED | WNOHANG);
+  return {};
+}
+
+Result<std::vector<FoundProcess>> end_all(const std::string& run_id,
+                                          const std::string& instance_files, const Limit& limit) {
+  std::vector<FoundProcess> ended;
+  while (true) {
+    const auto found = find_processes(run_id, instance_files);
+    if (found.empty()) return ended;
+    if (limit.expired())
+      return fail(ErrorKind::environment, std::to_string(found.size()) +
+                                              " processes of the run are still there, the first is " +
+                                              std::to_string(found.front().pid) + " (" +
+                                              found.front().command + ")");
+    for (const auto& process : found) {
+      if (auto gone = end_process(process, limit); !gone) return tl::unexpected(gone.error());
+      ended.push_back(process);
+    }
+  }
+}
+}  // namespace harness

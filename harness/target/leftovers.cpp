@@ -1,0 +1,234 @@
+// Looking first, removing second, looking again third: only the third look says what is left.
+#include "harness/target/leftovers.h"
+
+#include <arpa/inet.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "harness/target/containment.h"
+#include "harness/target/process_info.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json leftover(const char* kind, std::string what, const char* whose) {
+  return {{"kind", kind}, {"what", std::move(what)}, {"whose", whose}, {"removed", false}};
+}
+
+std::string label_of(const std::string& run_id) { return "aima.run=" + run_id; }
+
+void add_processes(Json& found, const std::string& run_id, const std::string& instance_files,
+                   pid_t but) {
+  for (const auto& process : find_processes(run_id, instance_files)) {
+    if (process.pid == but) continue;
+    Json item = leftover("process",
+                         std::to_string(process.pid) + " " + process.command + " (" + process.why +
+                             (process.engine.empty() ? ")" : ", engine " + process.engine + ")"),
+                         process.engine.empty() ? "daemon" : "run");
+    item["pid"] = process.pid;
+    found.push_back(std::move(item));
+  }
+}
+
+void add_containers(Json& found, EngineClient& engine, const std::string& run_id,
+                    const Limit& limit) {
+  const auto listed = engine.list({label_of(run_id)}, limit);
+  if (!listed) {
+    found.push_back(leftover("container", "the engine cannot be asked: " + listed.error().message,
+                             "harness"));
+    return;
+  }
+  for (const auto& container : *listed) {
+    const std::string id = container.value("id", "");
+    Json item = leftover("container",
+                         container.value("name", id) + " (" + container.value("state", "?") + ")",
+                         "run");
+    item["id"] = id;
+    found.push_back(std::move(item));
+  }
+}
+
+// Inodes of the sandbox that some process holds a kernel lock on, by /proc/locks.
+void add_locks(Json& found, const fs::path& sandbox) {
+  std::map<std::string, std::string> files;  // "maj:min:inode" → path
+  const auto add = [&](const fs::path& path) {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) != 0) return;
+    char key[64];
+    std::snprintf(key, sizeof key, "%02x:%02x:%llu", major(status.st_dev), minor(status.st_dev),
+                  static_cast<unsigned long long>(status.st_ino));
+    files[key] = path.string();
+  };
+  std::error_code ignored;
+  add(sandbox);
+  for (auto entry = fs::recursive_directory_iterator(
+           sandbox, fs::directory_options::skip_permission_denied, ignored);
+       !ignored && entry != fs::recursive_directory_iterator(); entry.increment(ignored))
+    add(entry->path());
+  std::istringstream lines(read_text("/proc/locks"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::vector<std::string> words;
+    for (std::string word; fields >> word;) words.push_back(word);
+    // "1: POSIX ADVISORY WRITE 123 08:01:456 0 EOF"; a waiter has "->" after the number.
+    const auto file = std::find_if(words.begin(), words.end(),
+                                   [&](const std::string& word) { return files.contains(word); });
+    if (file == words.end() || file == words.begin()) continue;
+    found.push_back(leftover("lock", files[*file] + " is locked by process " + *(file - 1),
+                             "daemon"));
+  }
+}
+
+void add_listeners(Json& found, const Workspace& workspace) {
+  std::set<int> ports{workspace.port()};
+  for (int port = workspace.engine_ports().first; port <= workspace.engine_ports().second; ++port)
+    ports.insert(port);
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::istringstream lines(read_text(table));
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+      std::istringstream fields(line);
+      std::string number, local, remote, state;
+      fields >> number >> local >> remote >> state;
+      const auto colon = local.find(':');
+      if (state != "0A" || colon == std::string::npos) continue;
+      const int port = static_cast<int>(std::stoul(local.substr(colon + 1), nullptr, 16));
+      if (!ports.contains(port)) continue;
+      // Engines that outlive the daemon listen by right; only its own port must be free again.
+      found.push_back(leftover("socket", "somebody listens on port " + std::to_string(port),
+                               port == workspace.port() ? "daemon" : "run"));
+    }
+  }
+}
+
+bool is_there(const Json& items, const Json& item) {
+  return std::any_of(items.begin(), items.end(), [&](const Json& other) {
+    return other["kind"] == item["kind"] && other["what"] == item["what"];
+  });
+}
+
+Result<void> remove_containers(EngineClient& engine, const std::string& run_id,
+                               const Limit& limit) {
+  const auto listed = engine.list({label_of(run_id)}, limit);
+  if (!listed) return tl::unexpected(listed.error());
+  Result<void> result;
+  for (const auto& container : *listed) {
+    // The filter of the engine is not trusted with other people's containers.
+    if (container.value("labels", Json::object()).value("aima.run", "") != run_id) continue;
+    if (auto gone = engine.act("remove", container.value("id", ""), limit); !gone) result = gone;
+  }
+  return result;
+}
+}  // namespace
+
+Json find_leftovers(Session& session, const Limit& limit) {
+  Json found = Json::array();
+  const pid_t running = session.daemon_running() ? session.daemon->pid() : 0;
+  add_processes(found, session.run_id, session.target.instance_files, running);
+  if (session.engine) add_containers(found, *session.engine, session.run_id, limit);
+  if (session.workspace == nullptr) return found;
+  add_locks(found, session.workspace->root());
+  add_listeners(found, *session.workspace);
+  for (const auto& point : mounts_below(session.workspace->root()))
+    found.push_back(leftover("mount", point, "daemon"));
+  return found;
+}
+
+Json clean_up(Session& session, const Limit& limit) {
+  Json before = find_leftovers(session, limit);
+  Json after = Json::array();
+  if (auto ended = end_all(session.run_id, session.target.instance_files, limit); !ended)
+    after.push_back(leftover("process", ended.error().message, "harness"));
+  if (session.engine)
+    if (auto gone = remove_containers(*session.engine, session.run_id, limit); !gone)
+      after.push_back(leftover("container", gone.error().message, "harness"));
+  const Json still = find_leftovers(session, limit);
+  for (Json& item : before) item["removed"] = !is_there(still, item);
+  for (Json item : still) {
+    if (item["kind"] == "mount") continue;  // unmounted when the folder is removed
+    item["whose"] = "harness";
+    after.push_back(std::move(item));
+  }
+  for (Json& item : after) before.push_back(std::move(item));
+  return before;
+}
+
+std::vector<DeadRun> find_dead_runs() {
+  std::vector<DeadRun> found;
+  const std::string prefix = "aima-run-";
+  std::error_code ignored;
+  for (auto entry = fs::directory_iterator(temporary_folder(), ignored);
+       !ignored && entry != fs::directory_iterator(); entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code no_folder;
+    if (!name.starts_with(prefix) || !entry->is_directory(no_folder)) continue;
+    DeadRun run{entry->path(), name.substr(prefix.size()), "", Json::object()};
+    const Json notes = Json::parse(read_text((run.folder / "run.json").string()), nullptr, false);
+    const auto notes_of_owner = notes.is_object() && notes.value("pid", Json()).is_number_integer() &&
+                                notes.value("start_ticks", Json()).is_number_integer();
+    if (!notes_of_owner) {
+      // Being made right now, or died before its run.json: then its age tells.
+      struct stat status = {};
+      const bool fresh = ::stat(run.folder.c_str(), &status) == 0 &&
+                         ::time(nullptr) - status.st_mtime < 60;
+      if (fresh) continue;
+      run.why = "its run.json was never written";
+    } else {
+      if (notes.value("kept", false)) continue;
+      run.notes = notes;
+      const auto owner = read_process(notes["pid"].get<pid_t>());
+      const bool same_boot = notes.value("boot_id", "") == boot_id();
+      const bool alive = same_boot && owner && owner->state != 'Z' &&
+                         owner->start_ticks == notes["start_ticks"].get<std::uint64_t>();
+      if (alive) continue;
+      run.why = same_boot ? "its harness (process " + std::to_string(notes["pid"].get<pid_t>()) +
+                                ") is gone"
+                          : "it is from before the last boot";
+    }
+    found.push_back(std::move(run));
+  }
+  return found;
+}
+
+Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
+  Json report = Json::array();
+  bool all = true;
+  const auto add = [&](const char* kind, const std::string& what, const Result<void>& gone) {
+    Json item = {{"kind", kind}, {"what", what}, {"removed", gone.has_value()}};
+    if (!gone) item["detail"] = gone.error().message;
+    all = all && gone.has_value();
+    report.push_back(std::move(item));
+  };
+  const Json debts = run.notes.value("debts", Json::array());
+  for (auto debt = debts.rbegin(); debt != debts.rend(); ++debt) {
+    const auto healed = heal == nullptr ? Result<Json>(Json()) : heal(*debt, limit);
+    add("fault", debt->value("fault", "?"),
+        healed ? Result<void>() : Result<void>(tl::unexpected(healed.error())));
+  }
+  const auto ended = end_all(run.run_id, run.notes.value("instance_files", ""), limit);
+  if (!ended) add("process", "processes of " + run.run_id, tl::unexpected(ended.error()));
+  else
+    for (const auto& process : *ended)
+      add("process", std::to_string(process.pid) + " " + process.command, {});
+  if (const std::string host = run.notes.value("engine", ""); !host.empty()) {
+    auto engine = EngineClient::connect(host, limit);
+    if (!engine) {
+      add("container", "containers with " + label_of(run.run_id), tl::unexpected(engine.error()));
+    } else if (const auto listed = engine->list({label_of(run.run_id)}, limit);
+               !listed || !listed->empty()) {
+      add("container", "containers with " + label_of(run.run_id),
+          remove_containers(*engine, run.run_id, limit));
+    }
+  }
+  if (all) add("folder", run.folder.string(), remove_sandbox(run.folder));
+  return report;
+}
+}  // namespace harness

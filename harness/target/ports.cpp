@@ -1,0 +1,66 @@
+// The claim comes first, the bind try second: between two harnesses the claim decides, against
+// strangers only the try can.
+#include "harness/target/ports.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <string>
+
+#include "harness/base/prng.h"
+
+namespace harness {
+namespace {
+
+constexpr int first_single = 20000, end_single = 24000;
+constexpr int first_block = 24000, end_block = 30000, block_size = 20;
+
+UniqueFd claim_name(int port) {
+  const std::string name = "aima-harness-port-" + std::to_string(port);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  UniqueFd claim(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (claim && ::bind(claim.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0)
+    return claim;
+  return UniqueFd();
+}
+
+Result<PortClaim> claim_range(int begin, int end, int size) {
+  const int places = (end - begin) / size;
+  // A different beginning for each: neighbours do not try the same ports in the same order.
+  const int offset = static_cast<int>(entropy_seed() % static_cast<std::uint64_t>(places));
+  for (int tried = 0; tried < places; ++tried) {
+    const int first = begin + (offset + tried) % places * size;
+    PortClaim claim{first, first + size - 1, claim_name(first)};
+    if (!claim.claim) continue;
+    bool all_free = true;
+    for (int port = first; port <= claim.last && all_free; ++port) all_free = port_is_free(port);
+    if (all_free) return claim;
+  }
+  return fail(ErrorKind::environment,
+              "no free loopback port between " + std::to_string(begin) + " and " +
+                  std::to_string(end - 1) + ": other runs or programs hold them all");
+}
+}  // namespace
+
+bool port_is_free(int port) {
+  const UniqueFd attempt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Ports of connections that have just ended are free for a listener, as for the daemon's own.
+  const int yes = 1;
+  ::setsockopt(attempt.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return attempt &&
+         ::bind(attempt.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+Result<PortClaim> claim_port() { return claim_range(first_single, end_single, 1); }
+Result<PortClaim> claim_port_block() { return claim_range(first_block, end_block, block_size); }
+}  // namespace harness

@@ -1,0 +1,18 @@
+// Loopback ports that no other harness on this machine uses: see workspace.h.
+#pragma once
+#include "harness/base/error.h"
+#include "harness/base/unique_fd.h"
+
+namespace harness {
+
+struct PortClaim {
+  int first = 0;
+  int last = 0;
+  UniqueFd claim;  // held as long as the ports are
+};
+
+Result<PortClaim> claim_port();
+Result<PortClaim> claim_port_block();
+// Whether 127.0.0.1:port could be listened on right now.
+bool port_is_free(int port);
+}  // namespace harness

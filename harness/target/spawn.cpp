@@ -1,0 +1,223 @@
+// fork, then async-signal-safe calls only, then exec; its errno comes back through a pipe.
+#include "harness/target/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <queue>
+#include <thread>
+
+namespace harness {
+namespace {
+
+constexpr int output_pipe_bytes = 1 << 20;  // a chatty daemon is not slowed by a small pipe
+constexpr int error_fd = 3;                 // the only one left open above stderr until exec
+
+// What the child reports when it did not get as far as the program.
+struct ExecFailure {
+  int error = 0;
+  char stage = ' ';  // 'c' chdir, 'x' exec, 'p' the parent is gone
+};
+
+// Everything the child needs, made before the fork: it must not allocate.
+struct Plan {
+  std::string path;
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  const char* folder = nullptr;
+  int output = -1;
+  int error = -1;
+  pid_t parent = 0;
+};
+
+std::string find_program(const SpawnOptions& options) {
+  const std::string& name = options.argv.front();
+  if (name.find('/') != std::string::npos) return name;
+  const auto given = options.environment.find("PATH");
+  const char* own = ::getenv("PATH");
+  std::string path = given != options.environment.end() ? given->second : own ? own : "";
+  path += ':';
+  std::size_t begin = 0;
+  for (std::size_t end; (end = path.find(':', begin)) != std::string::npos; begin = end + 1) {
+    if (end == begin) continue;
+    std::string candidate = path.substr(begin, end - begin) + "/" + name;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return name;  // exec will say that there is none
+}
+
+// Above the standard three, so that no dup2 below overwrites it.
+UniqueFd raised(UniqueFd fd) {
+  if (fd.get() > error_fd) return fd;
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, error_fd + 1));
+}
+
+[[noreturn]] void report(int fd, char stage) {
+  const ExecFailure failure{errno, stage};
+  [[maybe_unused]] const ssize_t written = ::write(fd, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+[[noreturn]] void become(const Plan& plan) {
+  ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != plan.parent) report(plan.error, 'p');  // it died before the line above
+  struct sigaction plain = {};
+  plain.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &plain, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null > 2) {
+    ::dup2(null, 0);
+    const int output = plan.output >= 0 ? plan.output : null;
+    ::dup2(output, 1);
+    ::dup2(output, 2);
+  } else {  // the harness itself was started without a standard descriptor: `null` took its place
+    ::fcntl(null, F_SETFD, 0);
+    if (null != 0) ::dup2(null, 0);
+    const int output = plan.output >= 0 ? plan.output : null;
+    if (output != 1) ::dup2(output, 1);
+    if (output != 2) ::dup2(output, 2);
+  }
+  ::dup3(plan.error, error_fd, O_CLOEXEC);
+  ::syscall(SYS_close_range, error_fd + 1, ~0u, 0);
+  if (plan.folder != nullptr && ::chdir(plan.folder) != 0) report(error_fd, 'c');
+  ::execve(plan.path.c_str(), plan.argv.data(), plan.environment.data());
+  report(error_fd, 'x');
+}
+
+// A thread that outlives every run. Never joined: it ends with the process.
+class Spawner {
+ public:
+  static Spawner& instance() {
+    static auto* spawner = new Spawner;  // not destroyed: its thread uses it to the last
+    return *spawner;
+  }
+  Result<Spawned> run(const SpawnOptions& options);
+
+ private:
+  using Work = std::packaged_task<Result<Spawned>()>;
+  Spawner() {
+    std::thread([this] { serve(); }).detach();
+  }
+  [[noreturn]] void serve() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the main thread
+    while (true) {
+      std::unique_lock lock(mutex_);
+      filled_.wait(lock, [this] { return !queue_.empty(); });
+      Work work = std::move(queue_.front());
+      queue_.pop();
+      lock.unlock();
+      work();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::queue<Work> queue_;
+};
+
+std::string stage_text(const ExecFailure& failure, const SpawnOptions& options,
+                       const std::string& path) {
+  const std::string reason = ::strerrordesc_np(failure.error);
+  if (failure.stage == 'c')
+    return "cannot start `" + options.argv.front() + "` in the folder " + options.folder + ": " +
+           reason;
+  if (failure.stage == 'p') return "cannot start `" + path + "`: the harness is ending";
+  std::string text = "cannot start `" + path + "`: " + reason;
+  if (failure.error == ENOENT)
+    text += path.find('/') == std::string::npos
+                ? "; it is not in PATH: install it, or give its path with --set target.command=…"
+                : "; build or install it, or give another with --set target.command=…";
+  return text;
+}
+
+Result<Spawned> spawn_here(const SpawnOptions& options) {
+  if (options.argv.empty()) return fail(ErrorKind::invalid, "the command to start is empty");
+  std::vector<std::string> assignments;
+  for (const auto& [name, value] : options.environment) assignments.push_back(name + "=" + value);
+  if (!options.notify_socket.empty())
+    assignments.push_back("NOTIFY_SOCKET=" + options.notify_socket);
+
+  int error_pipe[2], output_pipe[2] = {-1, -1};
+  if (::pipe2(error_pipe, O_CLOEXEC) != 0)
+    return fail(ErrorKind::environment, std::string("no pipe: ") + ::strerrordesc_np(errno));
+  UniqueFd error_read(error_pipe[0]);
+  UniqueFd error_write = raised(UniqueFd(error_pipe[1]));
+  UniqueFd output_read, output_write;
+  if (options.capture_output) {
+    if (::pipe2(output_pipe, O_CLOEXEC) != 0)
+      return fail(ErrorKind::environment, std::string("no pipe: ") + ::strerrordesc_np(errno));
+    output_read.reset(output_pipe[0]);
+    output_write = raised(UniqueFd(output_pipe[1]));
+    ::fcntl(output_read.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(output_read.get(), F_SETPIPE_SZ, output_pipe_bytes);  // refused: the usual 64 KiB
+  }
+
+  Plan plan;
+  plan.path = find_program(options);
+  for (const auto& word : options.argv) plan.argv.push_back(const_cast<char*>(word.c_str()));
+  for (const auto& word : assignments) plan.environment.push_back(const_cast<char*>(word.c_str()));
+  plan.argv.push_back(nullptr);
+  plan.environment.push_back(nullptr);
+  plan.folder = options.folder.empty() ? nullptr : options.folder.c_str();
+  plan.output = output_write.get();
+  plan.error = error_write.get();
+  plan.parent = ::getpid();
+
+  const pid_t pid = ::fork();
+  if (pid < 0)
+    return fail(ErrorKind::environment, std::string("no process: ") + ::strerrordesc_np(errno));
+  if (pid == 0) become(plan);
+  // Not reaped yet, and nothing here waits for any child: the pid is still this process.
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  error_write.reset();
+  output_write.reset();
+
+  ExecFailure failure;
+  ssize_t got;
+  do {
+    got = ::read(error_read.get(), &failure, sizeof failure);
+  } while (got < 0 && errno == EINTR);
+  if (got == sizeof failure) {
+    ::waitpid(pid, nullptr, 0);
+    return fail(ErrorKind::environment, stage_text(failure, options, plan.path));
+  }
+  if (!pidfd) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return fail(ErrorKind::environment,
+                std::string("pidfd_open is refused; Linux 5.3 or later is needed: ") +
+                    ::strerrordesc_np(errno));
+  }
+  return Spawned{pid, std::move(pidfd), std::move(output_read)};
+}
+
+Result<Spawned> Spawner::run(const SpawnOptions& options) {
+  Work work([&options] { return spawn_here(options); });
+  auto result = work.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push(std::move(work));
+  }
+  filled_.notify_one();
+  return result.get();
+}
+}  // namespace
+
+Result<Spawned> spawn_process(const SpawnOptions& options) {
+  return Spawner::instance().run(options);
+}
+}  // namespace harness
