@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "harness/target/command_words.h"
+#include "harness/clients/command.h"
 
 namespace harness {
 namespace {

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "harness/base/suggest.h"
-#include "harness/target/command_words.h"
+#include "harness/clients/command.h"
 
 namespace harness {
 namespace {
