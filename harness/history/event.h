@@ -24,7 +24,8 @@
 //   daemon.not_started  instance, [step], reason, kind ("exited" | "timeout" | "exec" | "port"),
 //                 last_log[]; where its step ended ok, the scenario had asked for the refusal
 //   daemon.exit   instance, pid, code | signal, core, asked ("" or the step that asked for it),
-//                 expected (bool: how it died is how it was made to die), after_us (since asked), last_log[]
+//                 expected (bool: how it died is how it was made to die), after_us (since asked),
+//                 last_log[], [oom] (what points to the out-of-memory killer)
 //   signal.sent   instance, pid, signal, step
 //   process.state instance, state ("T", "R", …), step    — proof of a pause or resume
 //   fault.debt    id, fault, undo{…}, step          — durable before the fault strikes

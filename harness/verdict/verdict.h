@@ -90,6 +90,9 @@ struct Verdict {
   std::string folder;                    // of the run, for links to evidence
 };
 
+// What judging evaluates: `expressions` must have been prepared with (at least) these.
+std::vector<Expression> expectations_of(const Scenario& scenario);
+
 Verdict judge(const Scenario& scenario, const History& history, Expressions& expressions);
 
 Json to_json(const Verdict& verdict);  // reports/schema/verdict.schema.json, "schema": 1
