@@ -1,0 +1,15 @@
+// A wait that a stop ends.
+#include "daemon/provider/pause.h"
+
+#include <condition_variable>
+#include <mutex>
+
+namespace aima::provider {
+bool pause_for(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+  return !stop.stop_requested();
+}
+}  // namespace aima::provider

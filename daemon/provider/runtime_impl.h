@@ -1,0 +1,99 @@
+// The service runtime's insides. One class, its parts in runtime*.cpp.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "daemon/provider/instance.h"
+#include "daemon/provider/operations.h"
+#include "daemon/provider/ports.h"
+#include "daemon/provider/runtime.h"
+
+namespace aima::provider {
+
+using Clock = std::chrono::steady_clock;
+
+// What a look at the instance makes of a row.
+struct Judgement {
+  enum class Kind { unchanged, adopted, still_starting, stopped, failed };
+  Kind kind = Kind::unchanged;
+  std::string reason;
+};
+// Pure: the rule of the contract's section 4. `instance` empty: nothing carries its label.
+Judgement judge(const Json& row, const std::optional<Instance>& instance);
+// Writes a judgement into a row. False when it says what the row said already.
+bool apply(const Judgement& judgement, const std::optional<Instance>& instance, Json& row);
+
+class Runtime final : public ServiceRuntime {
+ public:
+  Runtime(RuntimeOptions options, Store& store, const EngineSet& engines);
+  ~Runtime() override { shut_down(); }
+  Result<void> choose_provider();
+
+  Result<Json> reconcile() override;
+  void start(Call call, Done done) override;
+  void stop(Call call, Done done) override;
+  void status(Call call, Done done) override;
+  void logs(Call call, Done done) override;
+  void remove(Call call, Done done) override;
+  Result<int> port_for_model(const std::string& model) override;
+  std::string provider_name() const override { return default_->name(); }
+  std::string provider_description() const override { return default_->description(); }
+  void shut_down() override;
+
+ private:
+  struct Starting;  // one start under way: runtime_start.cpp
+
+  void in_background(Call call, Done done, Result<Json> (Runtime::*work)(const Call&));
+  Result<Json> stop_now(const Call& call);
+  Result<Json> status_now(const Call& call);
+  Result<Json> logs_now(const Call& call);
+  Result<Json> remove_now(const Call& call);
+
+  // Start: runtime_start.cpp.
+  void start_now(Call call, Done done);
+  Result<void> prepare(Starting& starting);
+  Result<Json> run_to_health(Starting& starting);
+  Result<void> take_port(Starting& starting);
+  Result<Json> give_up(Starting& starting, Error error);
+  Result<void> wait_healthy(const Starting& starting);
+  Error with_last_words(const Starting& starting, Error error);
+  void resume(const Json& row, const Instance& instance);
+
+  // Rows.
+  Result<Json> row_of(const std::string& service_id);
+  Result<Json> change_row(const std::string& service_id, std::function<void(Json&)> change);
+  // The provider a row was started on; an error when that is not the one we can talk to.
+  Result<Provider*> provider_of(const Json& row,
+                                std::chrono::milliseconds deadline = std::chrono::seconds(5));
+  Result<std::optional<Instance>> instance_of(Provider& provider, const std::string& service_id,
+                                              const Patience& patience);
+  std::set<int> ports_of_others(const std::string& service_id);
+
+  // Reconciliation: runtime_reconcile.cpp.
+  struct Tally;
+  using Instances = std::map<std::string, Instance>;  // by service
+  Result<Json> reconcile_rows(bool only_unverified);
+  Result<Instances> instances_for(const Json& row, std::map<std::string, Result<Instances>>& known,
+                                  Clock::time_point deadline);
+  void keep_asking();  // until no service is unverified any more
+
+  Patience patience() const { return {std::chrono::seconds(30), operations_.draining()}; }
+
+  RuntimeOptions options_;
+  Store& store_;
+  const EngineSet& engines_;
+  std::unique_ptr<Provider> docker_;  // null when DOCKER_HOST makes no sense
+  std::unique_ptr<Provider> native_;
+  Provider* default_ = nullptr;
+  bool docker_was_silent_ = false;  // at start-up: not worth a second wait before READY
+  PortAllocator ports_;
+  std::atomic<unsigned> next_replica_{0};
+  std::atomic<bool> is_asking_{false};
+  Operations operations_;  // last: its threads use all of the above
+};
+}  // namespace aima::provider

@@ -1,0 +1,54 @@
+// Starting a process that outlives us and inherits nothing, and reaping it while we live.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/base/error.h"
+#include "daemon/provider/process.h"
+
+namespace aima::provider {
+
+struct SpawnPlan {
+  std::vector<std::string> arguments;    // [0] is the program's absolute path
+  std::vector<std::string> environment;  // "K=V"
+  std::filesystem::path log;             // stdout and stderr; made anew, 0600
+};
+
+// Forks a leader of its own session, with /dev/null and the log file as its only descriptors. The
+// child waits until `before_exec` has run: it is recorded before it does anything, and if we die
+// in between it ends by itself. An error of `before_exec` ends it too.
+Result<ProcessId> spawn_detached(const SpawnPlan& plan,
+                                 const std::function<Result<void>(const ProcessId&)>& before_exec);
+
+// Waits for our own children so that none stays a zombie, and remembers how they ended.
+class ChildReaper {
+ public:
+  ChildReaper();
+  ~ChildReaper();
+  ChildReaper(const ChildReaper&) = delete;
+  ChildReaper& operator=(const ChildReaper&) = delete;
+
+  void watch(const ProcessId& child);
+  // 0–255, or 128 + n for death by signal n. Empty: still there, or never our child.
+  std::optional<int> exit_status(const ProcessId& child);
+
+ private:
+  void run(const std::stop_token& stop);
+  struct Watched {
+    ProcessId child;
+    int pidfd;
+  };
+  int wake_;
+  std::mutex mutex_;
+  std::vector<Watched> watched_;
+  std::map<pid_t, std::pair<ProcessId, int>> ended_;
+  std::jthread thread_;
+};
+}  // namespace aima::provider
