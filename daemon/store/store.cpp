@@ -71,7 +71,7 @@ Result<void> StoreImpl::start() {
   database_ = std::move(found->connection);
   if (auto ready = prepare_connection(); !ready) return ready;
   if (facts_.wal_bytes_at_open > 0)
-    log_info("store", fmt::format("replayed a write-ahead log of {} bytes in {:.1f} ms",
+    log_info("store", fmt::format("WAL replay: {} bytes of write-ahead log, first read took {:.1f} ms",
                                   facts_.wal_bytes_at_open, facts_.replay_ms));
   readers_.set_path(database_path(options_.data_dir).string());
   writer_ = std::thread([this] { run_writer(); });
