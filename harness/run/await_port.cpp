@@ -1,0 +1,117 @@
+// `await: {port: closed}`: connects again and again, each time from a new socket and for at most
+// 20 ms. A listener that is closing may drop SYNs for some milliseconds; the kernel would send them
+// again only after a second, so a try that hears nothing is given up and a new one made.
+#include "harness/run/await_port.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness/base/unique_fd.h"
+#include "harness/run/life_cycle.h"
+#include "harness/target/wait.h"
+
+namespace harness {
+namespace {
+
+constexpr int try_ms = 20;
+
+enum class Tried { accepted, refused, silent };
+
+Tried try_once(int port, std::string& said) {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int error = 0;
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    error = errno;
+  }
+  if (error == EINPROGRESS) {
+    pollfd wait{socket.get(), POLLOUT, 0};
+    if (::poll(&wait, 1, try_ms) <= 0) {
+      said = fmt::format("no answer within {} ms", try_ms);
+      return Tried::silent;
+    }
+    socklen_t size = sizeof(error);
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  }
+  said = error == 0 ? "accepted" : strerror(error);
+  return error == 0 ? Tried::accepted : error == ECONNREFUSED ? Tried::refused : Tried::silent;
+}
+
+double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+Result<Observation> await_port(StepContext& context, const Limit& limit) {
+  auto wanted = context.arguments.text("port");
+  if (!wanted) return tl::unexpected(wanted.error());
+  const bool open = *wanted == "open";
+  if (!open && *wanted != "closed") {
+    return fail(ErrorKind::invalid, fmt::format("`port: {}`: write open or closed", *wanted));
+  }
+  Session& session = context.session;
+  const int port = session.workspace->port();
+  const auto signal = context.live.daemon.last_signal();
+  const Instant begin = Clock::now();
+  std::string said;
+  int accepted = 0, silent = 0, tries = 0;
+  std::optional<Instant> last_accepted;
+  Instant at{};
+  bool running = false;
+  bool done = false;
+  Milliseconds pause(1);
+  while (!done) {
+    at = Clock::now();
+    running = session.daemon_running();
+    const Tried tried = try_once(port, said);
+    ++tries;
+    if (tried == Tried::silent) ++silent;
+    if (tried == Tried::accepted) {
+      ++accepted;
+      last_accepted = at;
+    }
+    done = tried == (open ? Tried::accepted : Tried::refused);
+    // Refused once may be an accident of the instant: it must be so twice running.
+    if (done && !open && try_once(port, said) != Tried::refused) done = false;
+    if (done) break;
+    if (limit.expired() || limit.stopped()) {
+      return too_late(context, fmt::format("expected port {} to be {} within {:.0f} ms; {} of {} new "
+                                           "connections were accepted, the last try: {}",
+                                           port, *wanted, milliseconds(Clock::now() - begin),
+                                           accepted, tries, said));
+    }
+    if (tried != Tried::silent) (void)wait_readable({}, limit.within(pause));
+  }
+  const Json since = signal ? Json(milliseconds(at - *signal)) : Json(nullptr);
+  Observation seen;
+  seen.document = {{"port", port},
+                   {"state", *wanted},
+                   {"elapsed_ms", milliseconds(at - begin)},
+                   {"since_signal_ms", since},
+                   {"at_ms", context.live.at_ms(at)},
+                   {"tries", tries},
+                   {"unanswered", silent},
+                   {"daemon_running", running}};
+  if (!open) {
+    seen.document["closed_after_ms"] = since;
+    seen.document["accepted_after_signal"] = accepted;
+    seen.document["last_accepted_after_ms"] =
+        signal && last_accepted ? Json(milliseconds(*last_accepted - *signal)) : Json(nullptr);
+  }
+  seen.summary = open ? fmt::format("port {} open after {:.1f} ms", port, milliseconds(at - begin))
+                      : fmt::format("new connections refused {:.1f} ms after the {}, {} accepted "
+                                    "before that{}",
+                                    signal ? milliseconds(at - *signal) : milliseconds(at - begin),
+                                    signal ? "signal" : "first try", accepted,
+                                    running ? ", the daemon still running" : "");
+  seen.command = fmt::format("curl --connect-timeout 0.02 http://127.0.0.1:{}/", port);
+  return seen;
+}
+}  // namespace harness

@@ -1,0 +1,325 @@
+// Starting, signalling and burying the daemon under test.
+#include "harness/run/daemon_control.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "harness/target/containment.h"
+#include "harness/target/ports.h"
+#include "harness/target/ready.h"
+
+namespace harness {
+namespace {
+
+double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// Signals that leave a process running, or only stop it, ask for no death.
+bool deadly(int number) { return number != SIGSTOP && number != SIGCONT && number != SIGWINCH; }
+
+bool asks_to_leave(int number) {
+  return number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP;
+}
+
+}  // namespace
+
+Result<void> DaemonControl::check_port() const {
+  const int port = session_->workspace->port();
+  if (port_is_free(port)) return {};
+  for (const auto& process : find_processes(session_->run_id)) {
+    return fail(ErrorKind::subject,
+                fmt::format("port {} is still held, and process {} ({}) of an earlier instance is "
+                            "still there",
+                            port, process.pid, process.command));
+  }
+  return fail(ErrorKind::environment,
+              fmt::format("port {} is held by a process that is not of this run; see who with "
+                          "`ss -ltnp sport = :{}`",
+                          port, port));
+}
+
+void DaemonControl::begin_instance() {
+  ++session_->instance;
+  asked_by_.clear();
+  asked_signals_.clear();
+  asked_any_ = false;
+  asked_at_.reset();
+  last_signal_.reset();
+  lines_at_signal_ = 0;
+  reported_ = false;
+  overdue_.clear();
+  killed_by_us_ = false;
+}
+
+Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit& limit) {
+  std::unique_lock lock(mutex_);
+  if (session_->daemon_running()) {
+    return fail(ErrorKind::invalid,
+                "`start`: the daemon of an earlier start still runs; `stop`, `signal` or `await` its "
+                "exit first");
+  }
+  settle();
+  begin_instance();
+  const TargetProfile& target = session_->target;
+  if (auto free = check_port(); !free) {
+    (void)not_started("port", free.error().message);
+    return tl::unexpected(free.error());
+  }
+  SpawnOptions options;
+  options.argv = target.command;
+  options.argv.insert(options.argv.end(), request.arguments.begin(), request.arguments.end());
+  options.environment = target.environment;
+  options.folder = session_->workspace->root().string();
+  options.log_file =
+      (session_->workspace->root() / fmt::format("daemon-{}.log", session_->instance)).string();
+  std::optional<NotifySocket> notify;
+  if (target.ready.by == "notify") {
+    options.notify_socket = session_->workspace->notify_socket(session_->instance);
+    auto socket = NotifySocket::bind(options.notify_socket);
+    if (!socket) return tl::unexpected(socket.error());
+    notify = std::move(*socket);
+  }
+  const Instant begin = Clock::now();
+  auto child = Child::spawn(options);
+  if (!child) {
+    (void)not_started("exec", child.error().message);
+    return tl::unexpected(child.error());
+  }
+  session_->daemon = std::move(*child);
+  exit_recorded_ = false;
+  session_->recorder->record("daemon.start", {{"instance", session_->instance},
+                                              {"pid", session_->daemon->pid()},
+                                              {"start_ticks", session_->daemon->start_ticks()},
+                                              {"command", options.argv},
+                                              {"step", request.step}});
+  lock.unlock();  // a fault may strike while the daemon starts
+  auto ready = wait_ready(*session_->daemon, notify ? &*notify : nullptr, target.ready,
+                          session_->workspace->port(), target.base_url, begin, limit);
+  lock.lock();
+  if (!ready) return failed_start(request, ready.error(), begin, limit);
+  session_->recorder->record("daemon.ready", {{"instance", session_->instance},
+                                              {"after_us", ready->after.count()},
+                                              {"by", ready->by}});
+  return StartSeen{true, static_cast<double>(ready->after.count()) / 1000.0, ready->by,
+                   session_->daemon->pid(), std::nullopt};
+}
+
+// The daemon was spawned and is not ready: it ended, is too slow, or we were told to stop.
+Result<StartSeen> DaemonControl::failed_start(const StartRequest& request, const Error& error,
+                                              Instant begin, const Limit& limit) {
+  if (error.kind == ErrorKind::stopped || limit.stopped()) {
+    return fail(ErrorKind::stopped, "stopped while the daemon was starting");
+  }
+  if (const auto outcome = session_->daemon->outcome()) {
+    const bool asked = asked_any_ || !asked_signals_.empty();
+    if (request.refusal || asked) {
+      const bool crashed = std::holds_alternative<Signalled>(*outcome) && !as_asked(*outcome);
+      record_exit(*outcome, request.step, !crashed);
+      if (!request.refusal) {
+        return fail(ErrorKind::subject, fmt::format("the daemon ended with {} while it was starting",
+                                                    to_string(*outcome)));
+      }
+      return StartSeen{false, milliseconds(Clock::now() - begin), "", session_->daemon->pid(),
+                       *outcome};
+    }
+    exit_recorded_ = true;
+    keep_log();
+    return not_started("exited", error.message);
+  }
+  if (error.kind != ErrorKind::subject) return tl::unexpected(error);
+  if (limit.expired()) {
+    return fail(ErrorKind::timeout, "the time given to the scenario passed: " + error.message);
+  }
+  return not_started("timeout", error.message);
+}
+
+Result<StartSeen> DaemonControl::not_started(const std::string& kind, const std::string& reason) {
+  reported_ = true;
+  session_->recorder->record("daemon.not_started", {{"instance", session_->instance},
+                                                    {"reason", reason},
+                                                    {"kind", kind},
+                                                    {"last_log", last_log()}});
+  return fail(ErrorKind::subject, "the daemon did not start: " + reason);
+}
+
+Result<void> DaemonControl::signal(const std::string& step, int number) {
+  std::lock_guard lock(mutex_);
+  if (!session_->daemon) {
+    return fail(ErrorKind::invalid,
+                fmt::format("no daemon was started that could take SIG{}", signal_name(number)));
+  }
+  if (!session_->daemon_running()) {
+    notice_death();
+    const auto outcome = session_->daemon->outcome();
+    return fail(ErrorKind::subject,
+                fmt::format("the daemon had ended ({}) before SIG{} could be sent",
+                            outcome ? to_string(*outcome) : "unknown", signal_name(number)));
+  }
+  const pid_t pid = session_->daemon->pid();
+  const std::size_t lines = session_->daemon->lines_seen();
+  const Instant at = Clock::now();
+  // Asked before it is sent: a death that another thread sees at once is already accounted for.
+  if (deadly(number)) {
+    if (asked_signals_.empty()) {
+      asked_by_ = step;
+      asked_at_ = at;
+    }
+    asked_signals_.push_back(number);
+  }
+  if (auto sent = session_->daemon->signal(number); !sent) return sent;
+  if (deadly(number)) {
+    last_signal_ = at;
+    lines_at_signal_ = lines;
+  }
+  session_->recorder->record("signal.sent", {{"instance", session_->instance},
+                                             {"pid", pid},
+                                             {"signal", signal_name(number)},
+                                             {"at_us", session_->recorder->at_us(at)},
+                                             {"step", step}});
+  return {};
+}
+
+Result<ExitSeen> DaemonControl::await_exit(const std::string& step, const ExitDemand& demand,
+                                           bool judged, const Limit& limit) {
+  const std::shared_ptr<Child> daemon = session_->daemon;
+  if (!daemon) return fail(ErrorKind::invalid, "no daemon was started whose exit could be awaited");
+  const Instant begin = Clock::now();
+  auto outcome = daemon->wait(limit);
+  const Instant end = Clock::now();
+  std::lock_guard lock(mutex_);
+  if (!outcome) {
+    if (limit.stopped()) return fail(ErrorKind::stopped, "stopped while awaiting the exit");
+    if (daemon->running() && session_->limit.expired()) {
+      return fail(ErrorKind::timeout,
+                  "the scenario's timeout passed while the daemon's exit was awaited");
+    }
+    std::string since = asked_at_ ? fmt::format(" {:.1f} s after SIG{}",
+                                                milliseconds(end - *asked_at_) / 1000,
+                                                signal_name(asked_signals_.front()))
+                                  : " and nothing asked it to end";
+    overdue_ = fmt::format("still running (state {}){}", daemon->state(), since);
+    return fail(ErrorKind::subject, fmt::format("expected {}, found the daemon {}",
+                                                demand.text(), overdue_));
+  }
+  ExitSeen seen{*outcome, milliseconds(end - begin),
+                last_signal_ ? milliseconds(end - *last_signal_) : 0.0};
+  const bool met = demand.met_by(*outcome);
+  if (!exit_recorded_) {
+    const std::string asked = asked_by_.empty() ? step : asked_by_;
+    const bool expected = demand.any() ? as_asked(*outcome) : met || judged;
+    record_exit(*outcome, asked, expected,
+                expected ? "" : fmt::format("expected {}", demand.text()));
+  }
+  if (!met) {
+    return fail(ErrorKind::subject, fmt::format("expected {}, found {}", demand.text(),
+                                                to_string(*outcome)));
+  }
+  return seen;
+}
+
+bool DaemonControl::as_asked(const ExitOutcome& outcome) const {
+  if (asked_any_) return true;
+  if (const auto* exited = std::get_if<Exited>(&outcome)) {
+    return exited->code == 0 &&
+           std::any_of(asked_signals_.begin(), asked_signals_.end(), asks_to_leave);
+  }
+  const int number = std::get<Signalled>(outcome).signal;
+  return std::find(asked_signals_.begin(), asked_signals_.end(), number) != asked_signals_.end();
+}
+
+bool DaemonControl::notice_death() {
+  std::lock_guard lock(mutex_);
+  if (!session_->daemon || exit_recorded_ || session_->daemon->running()) return false;
+  if (!asked_signals_.empty() || asked_any_) return false;  // an await may still demand more of it
+  if (auto outcome = session_->daemon->outcome()) record_exit(*outcome, "", false);
+  return true;
+}
+
+void DaemonControl::expect_death_by(const std::string& step) {
+  std::lock_guard lock(mutex_);
+  if (asked_by_.empty()) asked_by_ = step;
+  if (!asked_at_) asked_at_ = Clock::now();
+  asked_any_ = true;
+}
+
+void DaemonControl::settle() {
+  if (!session_->daemon || exit_recorded_ || session_->daemon->running()) return;
+  if (auto outcome = session_->daemon->outcome()) {
+    record_exit(*outcome, asked_by_, reported_ || as_asked(*outcome));
+  }
+}
+
+void DaemonControl::record_exit(const ExitOutcome& outcome, const std::string& asked, bool expected,
+                                const std::string& reason) {
+  Json fields = {{"instance", session_->instance}, {"pid", session_->daemon->pid()}};
+  fields["core"] = false;
+  for (const auto& [key, value] : exit_json(outcome).items()) fields[key] = value;
+  fields["asked"] = asked;
+  fields["expected"] = expected;
+  fields["after_us"] = asked_at_ ? std::chrono::duration_cast<Microseconds>(
+                                       Clock::now() - *asked_at_).count()
+                                 : 0;
+  if (!reason.empty()) fields["reason"] = reason;
+  fields["last_log"] = last_log();
+  session_->recorder->record("daemon.exit", std::move(fields));
+  exit_recorded_ = true;
+  const auto* signalled = std::get_if<Signalled>(&outcome);
+  killed_by_us_ = signalled && signalled->signal == SIGKILL &&
+                  (std::find(asked_signals_.begin(), asked_signals_.end(), SIGKILL) !=
+                       asked_signals_.end() ||
+                   asked_any_);
+  keep_log();
+}
+
+void DaemonControl::keep_log() {
+  session_->recorder->evidence(fmt::format("daemon-{}.log", session_->instance),
+                               session_->daemon->output());
+}
+
+void DaemonControl::end(std::optional<Milliseconds> grace) {
+  std::lock_guard lock(mutex_);
+  if (!session_->daemon) return;
+  settle();
+  if (exit_recorded_ && !session_->daemon->running()) return;
+  (void)session_->daemon->signal(SIGCONT);
+  const Milliseconds patience = grace.value_or(session_->target.shutdown_timeout + Milliseconds(2000));
+  if (overdue_.empty() && !reported_) {
+    if (!asked_at_) (void)signal("end", SIGTERM);
+    if (auto outcome = session_->daemon->wait(Limit::after(patience))) {
+      const bool gone_as_asked = as_asked(*outcome);
+      record_exit(*outcome, asked_by_.empty() ? "end" : asked_by_, gone_as_asked || grace);
+      return;
+    }
+    if (!grace) {
+      overdue_ = fmt::format("still running {:.1f} s after SIG{}",
+                             milliseconds(Clock::now() - *asked_at_) / 1000,
+                             signal_name(asked_signals_.front()));
+    }
+  }
+  (void)session_->daemon->signal(SIGKILL);
+  auto outcome = session_->daemon->wait(Limit::after(Milliseconds(5000)));
+  if (!outcome) return;  // the sweep for leftovers names what SIGKILL did not end
+  const std::string reason =
+      overdue_.empty() ? "ended by the harness" : overdue_ + "; ended by the harness";
+  record_exit(*outcome, asked_by_.empty() ? "end" : asked_by_, overdue_.empty(), reason);
+  killed_by_us_ = true;
+}
+
+std::optional<Instant> DaemonControl::last_signal() const {
+  std::lock_guard lock(mutex_);
+  return last_signal_;
+}
+
+std::size_t DaemonControl::lines_at_signal() const {
+  std::lock_guard lock(mutex_);
+  return lines_at_signal_;
+}
+
+std::vector<std::string> DaemonControl::last_log() const {
+  std::lock_guard lock(mutex_);
+  return session_->daemon ? session_->daemon->last_lines(log_lines_kept) : std::vector<std::string>{};
+}
+}  // namespace harness

@@ -1,0 +1,101 @@
+// The daemon under test: started, signalled, awaited and ended here and nowhere else, so that every
+// death is recorded with who asked for it. Writes all daemon.* events and signal.sent.
+#pragma once
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/target/session.h"
+
+namespace harness {
+
+constexpr std::size_t log_lines_kept = 40;
+
+std::string signal_name(int number);                     // "KILL"
+std::optional<int> signal_number(const std::string& name);  // "KILL", "SIGKILL", "9"
+Json exit_json(const ExitOutcome& outcome);              // {"code": 0} or {"signal": "KILL"}
+
+// How a death is demanded to look; nothing set: any.
+struct ExitDemand {
+  std::optional<int> code;
+  std::optional<int> signal;
+  bool any() const { return !code && !signal; }
+  bool met_by(const ExitOutcome& outcome) const;
+  std::string text() const;  // "exit 0", "SIGKILL", "any exit"
+};
+// {code: 0}, {signal: KILL}, 0, KILL, any, null; else an error of kind invalid.
+Result<ExitDemand> exit_demand(const Json& value);
+
+struct StartRequest {
+  std::string step;
+  std::vector<std::string> arguments;  // appended to the target's command
+  bool refusal = false;                // a start that is to fail: its exit is as asked
+};
+
+struct StartSeen {
+  bool ready = false;
+  double after_ms = 0;
+  std::string by;
+  pid_t pid = 0;
+  std::optional<ExitOutcome> exit;  // when it ended instead
+};
+
+struct ExitSeen {
+  ExitOutcome outcome;
+  double waited_ms = 0;
+  double since_signal_ms = 0;  // 0 where no signal was sent
+};
+
+class DaemonControl {
+ public:
+  void attach(Session* session) { session_ = session; }
+
+  // Until ready, ended or out of the target's ready time. An error of kind `subject` when it did not
+  // get ready, of kind `environment` when it could not even be tried (no executable, port taken).
+  Result<StartSeen> start(const StartRequest& request, const Limit& limit);
+  // An error of kind `subject` when nothing runs that could take it.
+  Result<void> signal(const std::string& step, int number);
+  // Waits for the death and records it. `judged`: a criterion judges the demand, so a death that
+  // misses it is not a finding of `run` as well.
+  Result<ExitSeen> await_exit(const std::string& step, const ExitDemand& demand, bool judged,
+                              const Limit& limit);
+  // Records a death that nothing asked for. Cheap; called between steps and while waiting.
+  // True when the daemon is dead and nothing asked for it.
+  bool notice_death();
+  // A fault makes the daemon die in a way that the fault's own evidence tells.
+  void expect_death_by(const std::string& step);
+  // The end of the run: TERM, the target's shutdown timeout, KILL; or KILL after `grace`.
+  void end(std::optional<Milliseconds> grace);
+
+  std::optional<Instant> last_signal() const;
+  std::size_t lines_at_signal() const;
+  std::vector<std::string> last_log() const;
+  bool killed_by_us() const { return killed_by_us_; }  // the last death was our SIGKILL
+
+ private:
+  void begin_instance();
+  Result<void> check_port() const;
+  Result<StartSeen> failed_start(const StartRequest& request, const Error& error, Instant begin,
+                                 const Limit& limit);
+  Result<StartSeen> not_started(const std::string& kind, const std::string& reason);
+  void record_exit(const ExitOutcome& outcome, const std::string& asked, bool expected,
+                   const std::string& reason = "");
+  bool as_asked(const ExitOutcome& outcome) const;
+  void settle();
+  void keep_log();
+
+  Session* session_ = nullptr;
+  mutable std::recursive_mutex mutex_;
+  std::string asked_by_;            // step that sent the first deadly signal to this instance
+  std::vector<int> asked_signals_;
+  bool asked_any_ = false;          // by a fault
+  std::optional<Instant> asked_at_;
+  std::optional<Instant> last_signal_;
+  std::size_t lines_at_signal_ = 0;
+  bool exit_recorded_ = true;
+  bool reported_ = false;           // not started, or overdue: its end is no further finding
+  std::string overdue_;             // why it counts as not gone in time
+  bool killed_by_us_ = false;
+};
+}  // namespace harness

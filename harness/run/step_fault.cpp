@@ -1,0 +1,112 @@
+// `fault` and `heal`: the debt written down, the blow, the proof, and the payment.
+#include <fmt/format.h>
+
+#include "harness/faults/fault.h"
+#include "harness/run/rows.h"
+
+namespace harness {
+namespace {
+
+struct Armed {
+  std::shared_ptr<PreparedFault> fault;
+  std::string name;
+  std::string step;
+};
+
+// Writes the debt, strikes, and records what came of it.
+Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
+  auto fault = armed.fault;
+  const std::string id = live.debts.owe(armed.name, armed.step, fault->undo(),
+                                        [fault](const Limit& within) { return fault->heal(within); });
+  live.daemon.begin_blow(armed.step);
+  auto evidence = fault->strike(limit);
+  live.daemon.end_blow(evidence.has_value());
+  if (!evidence) {
+    live.debts.missed(id, to_string(evidence.error()));
+    return evidence;
+  }
+  live.debts.struck(id, *evidence);
+  return evidence;
+}
+
+// `after` as written; `random_within` drawn from the run's seed.
+std::optional<Milliseconds> delay_of(const When& when, Prng& prng) {
+  if (when.random_within) {
+    const auto span = static_cast<std::uint64_t>(when.random_within->count());
+    return Milliseconds(static_cast<std::int64_t>(prng.below(span + 1)));
+  }
+  return when.after;
+}
+
+}  // namespace
+
+StepShape fault_shape() {
+  return {"fault",
+          "fault",
+          "Hurts the daemon or what it stands on; healed by `heal` or at the end of the run.",
+          "fault",
+          {{"when", ValueKind::any, false,
+            "at once, {after: 50ms}, {log: REGEX, nth: 2}, {request: REGEX, nth: 3} or "
+            "{random_within: 1s}"}},
+          true,
+          true,
+          "- fault: {pause: {}, when: {after: 50ms}}"};
+}
+
+Result<Observation> execute_fault(StepContext& context) {
+  Live& live = context.live;
+  const Step& step = context.step;
+  const Fault* row = find_fault(step.fault);
+  if (!row) return fail(ErrorKind::invalid, fmt::format("no fault `{}`", step.fault), step.span);
+  auto prepared = row->prepare(context.session, context.arguments);
+  if (!prepared) return tl::unexpected(prepared.error());
+  const Armed armed{std::shared_ptr<PreparedFault>(std::move(*prepared)), step.fault, step.path};
+  Observation seen;
+  if (!step.when) {
+    auto evidence = strike(live, armed, context.limit);
+    if (!evidence) return tl::unexpected(evidence.error());
+    seen.document = *evidence;
+    seen.summary = fmt::format("{} struck", step.fault);
+    return seen;
+  }
+  const auto delay = delay_of(*step.when, live.prng);
+  const Limit limit{context.session.limit.deadline, live.stop};
+  auto set = live.triggers.arm(
+      *step.when, delay, context.session, [&live, armed, limit] { (void)strike(live, armed, limit); },
+      [&live, armed](const std::string& reason) {
+        const std::string id = live.debts.owe(armed.name, armed.step, armed.fault->undo(),
+                                              [](const Limit&) { return Result<Json>(Json()); });
+        live.debts.missed(id, reason);
+      });
+  if (!set) return tl::unexpected(set.error());
+  seen.document = {{"armed", true}};
+  if (delay) seen.document["after_ms"] = delay->count();
+  seen.summary = fmt::format("{} waits for its moment", step.fault);
+  return seen;
+}
+
+StepShape heal_shape() {
+  return {"heal",
+          "fault",
+          "Undoes the newest open fault of that name, or all of them.",
+          "fault",
+          {{"fault", ValueKind::text, false, "which; all where left out"}},
+          true,
+          false,
+          "- heal: pause"};
+}
+
+Result<Observation> execute_heal(StepContext& context) {
+  const std::string name = context.arguments.text_or("fault", "");
+  if (!context.live.debts.open(name)) {
+    return fail(ErrorKind::invalid, name.empty() ? "`heal`: no fault is open"
+                                                 : fmt::format("`heal: {}`: no such fault is open", name));
+  }
+  auto paid = context.live.debts.pay(name, context.limit);
+  if (!paid) return tl::unexpected(paid.error());
+  Observation seen;
+  seen.document = {{"healed", *paid}};
+  seen.summary = fmt::format("{} healed", *paid);
+  return seen;
+}
+}  // namespace harness

@@ -1,0 +1,125 @@
+// `signal`, `pause`, `resume`: one signal to the daemon, and for the latter two the proof of it.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "harness/run/life_cycle.h"
+#include "harness/run/rows.h"
+#include "harness/target/wait.h"
+
+namespace harness {
+namespace {
+
+constexpr Milliseconds state_time(2000);
+
+// Until /proc shows the state; recorded as the proof (rule 4).
+Result<Json> become(Session& session, const std::string& step, bool stopped, const Limit& limit) {
+  const auto daemon = session.daemon;
+  char state = '?';
+  const bool reached = poll_until(
+      [&] {
+        state = daemon->state();
+        return (state == 'T') == stopped && state != '?';
+      },
+      daemon->pidfd(), limit.within(state_time));
+  if (!reached) {
+    return fail(ErrorKind::subject, fmt::format("expected the process to be {}, found state {}",
+                                                stopped ? "stopped (T)" : "running", state));
+  }
+  Json proof = {{"instance", session.instance}, {"state", std::string(1, state)}, {"step", step}};
+  session.recorder->record("process.state", proof);
+  return proof;
+}
+
+Result<Observation> seen_state(Result<Json> state) {
+  if (!state) return tl::unexpected(state.error());
+  Observation seen;
+  seen.document = {{"state", (*state)["state"]}};
+  seen.summary = "process state " + (*state)["state"].get<std::string>();
+  return seen;
+}
+
+}  // namespace
+
+StepShape signal_shape() {
+  return {"signal",
+          "life cycle",
+          "Sends one signal to the daemon; what it does about it is for `await` to see.",
+          "signal",
+          {{"signal", ValueKind::text, true, "KILL, TERM, INT, HUP, …"}},
+          true,
+          false,
+          "- signal: KILL"};
+}
+
+Result<Observation> execute_signal(StepContext& context) {
+  auto number = signal_of(context.arguments, "signal");
+  if (!number) return tl::unexpected(number.error());
+  const Instant at = Clock::now();
+  auto sent = context.live.daemon.signal(context.step.path, *number);
+  if (!sent) return tl::unexpected(sent.error());
+  Observation seen;
+  seen.document = {{"signal", signal_name(*number)},
+                   {"pid", context.session.daemon->pid()},
+                   {"sent_ms", context.live.at_ms(at)}};
+  seen.summary = fmt::format("SIG{} sent to {}", signal_name(*number), context.session.daemon->pid());
+  return seen;
+}
+
+StepShape pause_shape() {
+  return {"pause",
+          "life cycle",
+          "Freezes the daemon (STOP) until `resume` or the end of the run; proven by /proc.",
+          "",
+          {},
+          true,
+          false,
+          "- pause: {}"};
+}
+
+Result<Observation> execute_pause(StepContext& context) {
+  Session& session = context.session;
+  if (!session.daemon_running()) {
+    return fail(ErrorKind::subject, "no daemon is running that could be paused");
+  }
+  Live& live = context.live;
+  const auto daemon = session.daemon;
+  const Json undo = {{"fault", "pause"}, {"pid", daemon->pid()}, {"start_ticks", daemon->start_ticks()}};
+  const std::string id = live.debts.owe("pause", context.step.path, undo, [daemon](const Limit&) {
+    if (daemon->running()) {
+      if (auto sent = daemon->signal(SIGCONT); !sent) return Result<Json>(tl::unexpected(sent.error()));
+    }
+    return Result<Json>(Json{{"state", std::string(1, daemon->state())}});
+  });
+  auto sent = live.daemon.signal(context.step.path, SIGSTOP);
+  auto state = sent ? become(session, context.step.path, true, context.limit)
+                    : Result<Json>(tl::unexpected(sent.error()));
+  if (state) {
+    live.debts.struck(id, *state);
+  } else {
+    live.debts.missed(id, state.error().message);
+  }
+  return seen_state(std::move(state));
+}
+
+StepShape resume_shape() {
+  return {"resume",
+          "life cycle",
+          "Lets a paused daemon go on (CONT); proven by /proc.",
+          "",
+          {},
+          true,
+          false,
+          "- resume: {}"};
+}
+
+Result<Observation> execute_resume(StepContext& context) {
+  if (!context.session.daemon_running()) {
+    return fail(ErrorKind::subject, "no daemon is running that could be resumed");
+  }
+  Live& live = context.live;
+  auto sent = live.daemon.signal(context.step.path, SIGCONT);
+  if (!sent) return tl::unexpected(sent.error());
+  if (live.debts.open("pause")) (void)live.debts.pay("pause", context.limit);
+  return seen_state(become(context.session, context.step.path, false, context.limit));
+}
+}  // namespace harness

@@ -1,0 +1,41 @@
+// Faults that wait for their moment: after a time, at the nth log line or request of ours.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <regex>
+#include <string>
+#include <thread>
+
+#include "harness/scenario/scenario.h"
+#include "harness/target/session.h"
+
+namespace harness {
+
+class Triggers {
+ public:
+  ~Triggers() { stop_all(); }
+  // `strike` runs once, on the trigger's own thread, when its moment comes; `never` when the run ends
+  // before. `delay` is the time that `after` or `random_within` came to; unset: at once or by event.
+  Result<void> arm(const When& when, std::optional<Milliseconds> delay, const Session& session,
+                   std::function<void()> strike, std::function<void(const std::string&)> never);
+  // Each request of ours, before it is sent: "POST /api/model/create".
+  void request(const std::string& line);
+  void stop_all();
+
+ private:
+  struct Trigger {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::regex request;
+    bool on_request = false;
+    int missing = 0;       // requests still to come
+    std::jthread thread;
+  };
+  std::mutex mutex_;
+  std::list<std::shared_ptr<Trigger>> triggers_;
+};
+}  // namespace harness
