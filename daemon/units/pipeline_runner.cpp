@@ -126,6 +126,10 @@ void PipelineRunner::State::advance(const std::string& id, Done done) {
 void PipelineRunner::State::launch(const PipelineRun& run, std::size_t index) {
   // Answers exactly once, also for a unit that drops its callback: else the run would never end.
   struct Answer {
+    Answer(std::shared_ptr<State> the_state, std::string the_id, std::size_t the_index)
+        : state(std::move(the_state)), id(std::move(the_id)), index(the_index) {}
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
     std::shared_ptr<State> state;
     std::string id;
     std::size_t index;
@@ -140,11 +144,11 @@ void PipelineRunner::State::launch(const PipelineRun& run, std::size_t index) {
       });
     }
     ~Answer() {
-      if (state && !given) give(fail(500, "internal", "the unit gave no answer"));
+      if (!given) give(fail(500, "internal", "the unit gave no answer"));
     }
   };
   const Step& step = run.step(index);
-  auto answer = std::make_unique<Answer>(Answer{shared_from_this(), run.id(), index});
+  auto answer = std::make_unique<Answer>(shared_from_this(), run.id(), index);
   Call call;
   call.input = step.input;
   call.request_id = run.id() + "/" + step.id;

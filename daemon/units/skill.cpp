@@ -70,7 +70,10 @@ Result<SeedPlan> plan_seed(Store& store) {
   auto stored = store.list(Domain::skill, ListQuery{{{"source", "builtin"}}, most_items, 0});
   if (!stored) return tl::unexpected(stored.error());
   std::map<std::string, Json> leftover;
-  for (auto& skill : stored->items) leftover[skill["name"].get<std::string>()] = std::move(skill);
+  for (auto& skill : stored->items) {
+    const auto name = skill["name"].get<std::string>();  // before the move: right side goes first
+    leftover[name] = std::move(skill);
+  }
   for (const auto& asset : assets::skills()) {
     auto skill = parse_skill_asset(asset.name, asset.text);
     if (!skill) return tl::unexpected(skill.error());
