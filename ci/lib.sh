@@ -24,3 +24,42 @@ docker_answers() {
 }
 
 jobs_here() { nproc 2>/dev/null || echo 2; }
+
+# ccache hits also from another checkout: paths below the root are not part of the key.
+export CCACHE_BASEDIR="$AIMA_ROOT" CCACHE_NOHASHDIR=1
+
+# build PRESET [DIR] [TARGET…]: configures (once) and builds; DIR overrides the preset's folder.
+build() {
+  local preset="$1" dir="${2:-$AIMA_ROOT/build/$1}"
+  shift 2 || shift $#
+  local -a only=()
+  local target
+  for target in "$@"; do only+=(--target "$target"); done
+  say "building $preset in $dir"
+  if [ ! -e "$dir/build.ninja" ]; then
+    (cd "$AIMA_ROOT" && cmake --preset "$preset" -B "$dir" >"$dir.configure.log" 2>&1) || {
+      cat "$dir.configure.log" >&2
+      die "CMake could not configure $dir; see above"
+    }
+  fi
+  cmake --build "$dir" --parallel "$(jobs_here)" "${only[@]}" >"$dir.build.log" 2>&1 || {
+    grep -E -A12 'FAILED:|error:' "$dir.build.log" | head -80 >&2 || true
+    die "the build failed; all of its output is in $dir.build.log"
+  }
+}
+
+# stop_dockerd FILE: ends the dockerd whose pid ci/setup wrote there, and waits until it is gone.
+stop_dockerd() {
+  [ -e "$1" ] || return 0
+  local pid deadline=$((SECONDS + 30))
+  pid="$(cat "$1")"
+  rm -f "$1" "$1.own"
+  kill -TERM "$pid" 2>/dev/null || return 0
+  while kill -0 "$pid" 2>/dev/null; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      kill -KILL "$pid" 2>/dev/null || true
+      return 0
+    fi
+    sleep 0.05 # between two questions, not in place of them
+  done
+}
