@@ -210,6 +210,7 @@ void Daemon::close_all(bool complete) {
   if (runtime_) runtime_->shut_down();
   const double runtime_ms = ms_since(begin);
   if (store_) store_->close();
+  if (!serving_) return;
   log_info("drain",
            fmt::format("closed: pipelines {:.1f} ms, provider {:.1f} ms, store {:.1f} ms",
                        pipelines_ms, runtime_ms - pipelines_ms, ms_since(begin) - runtime_ms));

@@ -1,10 +1,15 @@
 // Routes: /health, /ready and /api/{domain}/{verb}.
 #include "daemon/gateway/router.h"
 
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
 #include <utility>
 
 #include "daemon/domain/near_miss.h"
 #include "daemon/gateway/json_body.h"
+#include "daemon/log/log.h"
 
 namespace aima {
 namespace {
@@ -29,6 +34,20 @@ Result<Json> input_of(const Unit& unit, const HttpRequest& request) {
                     request.query.front().first + "\"); send it in one of them");
   }
   return parse_json_object(request.body);
+}
+
+void log_outcome(const std::string& unit, const std::string& request_id,
+                 std::chrono::steady_clock::time_point began, const Result<Json>& result) {
+  const double ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
+  if (result) {
+    log_debug("gateway", fmt::format("{} {}: 200 after {:.1f} ms", request_id, unit, ms));
+    return;
+  }
+  const Error& error = result.error();
+  std::string line = fmt::format("{} {}: {} {} after {:.1f} ms: {}", request_id, unit,
+                                 error.http_status, error.code, ms, error.message);
+  (error.http_status >= 500 ? log_warn : log_debug)("gateway", std::move(line));
 }
 
 }  // namespace
@@ -106,9 +125,18 @@ void Router::run_unit(const Unit& unit, HttpRequest request,
   call.request_id = std::move(request.request_id);
   call.stop = exchange->stop();
   call.stream = exchange;
-  units_.execute(unit.domain, unit.verb, std::move(call), [exchange](Result<Json> result) {
+  const auto began = std::chrono::steady_clock::now();
+  auto done = [exchange, began, name = unit.name(), id = call.request_id](Result<Json> result) {
+    log_outcome(name, id, began, result);
     exchange->reply(result ? json_reply(200, *result) : error_reply(result.error()));
-  });
+  };
+  try {
+    units_.execute(unit.domain, unit.verb, std::move(call), std::move(done));
+  } catch (const std::exception& fault) {
+    // A fault in one unit is that request's failure, not the end of all others.
+    log_error("gateway", unit.name() + " threw: " + fault.what());
+    exchange->reply(error_reply({500, "internal", unit.name() + " failed: " + fault.what()}));
+  }
 }
 
 }  // namespace aima
