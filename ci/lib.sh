@@ -48,18 +48,25 @@ build() {
   }
 }
 
-# stop_dockerd FILE: ends the dockerd whose pid ci/setup wrote there, and waits until it is gone.
+# start_ticks PID: when it started; nothing if it is gone or a zombie. A pid alone may be reused.
+start_ticks() {
+  sed -n 's/^.*) \([A-Z]\) \(.*\)$/\1 \2/p' "/proc/$1/stat" 2>/dev/null |
+    awk '$1 != "Z" && $1 != "X" { print $20 }' || true
+}
+
+# stop_dockerd FILE: ends the dockerd that ci/setup noted there, and waits until it is gone.
 stop_dockerd() {
   [ -e "$1" ] || return 0
-  local pid deadline=$((SECONDS + 30))
-  pid="$(cat "$1")"
-  rm -f "$1" "$1.own"
-  kill -TERM "$pid" 2>/dev/null || return 0
-  while kill -0 "$pid" 2>/dev/null; do
+  local pid ticks deadline=$((SECONDS + 30))
+  read -r pid ticks <"$1" || true
+  rm -f "$1"
+  while [ -n "$ticks" ] && [ "$(start_ticks "$pid")" = "$ticks" ]; do
     if [ "$SECONDS" -ge "$deadline" ]; then
       kill -KILL "$pid" 2>/dev/null || true
       return 0
     fi
+    [ -n "${asked:-}" ] || kill -TERM "$pid" 2>/dev/null || true
+    local asked=yes
     sleep 0.05 # between two questions, not in place of them
   done
 }
