@@ -43,6 +43,16 @@ struct Diagnostic {
 // `source` is the whole text of the file; the offending line is cut out of it.
 std::string render(const Diagnostic& diagnostic, std::string_view source);
 
+// As much of the file as can be read, and all that is wrong with it. `whole`: every part was read,
+// only values such as the second of two equal keys were left out.
+struct YamlReading {
+  Node root;
+  std::vector<Diagnostic> problems;
+  bool whole = false;
+};
+YamlReading read_yaml(const std::string& text, const std::string& file);
+
+// The same where any problem is an end of it.
 tl::expected<Node, std::vector<Diagnostic>> parse_yaml(const std::string& text,
                                                        const std::string& file);
 // Plain scalars become null, booleans (true/false only) and numbers (JSON syntax only).

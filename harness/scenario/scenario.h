@@ -27,6 +27,10 @@ struct Criterion {
 struct Expression {
   std::string text;
   Span span;
+  // Where the text's first character stands, if it stands there as it is (plain, quoted without
+  // escapes, block); line 0 otherwise. Further lines begin at `further_column`.
+  Span begin = {};
+  int further_column = 1;
 };
 
 struct Capture {
