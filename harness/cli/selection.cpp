@@ -1,0 +1,226 @@
+// Finding, reading and checking scenario files.
+#include "harness/cli/selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "harness/run/catalog.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_scenario_file(const fs::path& path) {
+  const auto extension = path.extension();
+  return extension == ".yaml" || extension == ".yml";
+}
+
+// Files of a folder and below, in order of name; `canary` only where it is the folder that was named.
+void collect(const fs::path& folder, std::vector<fs::path>& files) {
+  std::error_code error;
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
+  std::sort(entries.begin(), entries.end());
+  for (const auto& entry : entries) {
+    if (fs::is_directory(entry, error)) {
+      if (entry.filename() != "canary" && !entry.filename().string().starts_with(".")) {
+        collect(entry, files);
+      }
+    } else if (is_scenario_file(entry)) {
+      files.push_back(entry);
+    }
+  }
+}
+
+// As the person would name it: relative to here where it lies below, else as it is.
+std::string shown(const fs::path& path) {
+  std::error_code error;
+  const fs::path relative = fs::relative(path, fs::current_path(error), error);
+  if (error || relative.empty() || relative.string().starts_with("..")) return path.string();
+  return relative.string();
+}
+
+std::string problem(const std::string& what) { return what + "\n"; }
+
+std::vector<fs::path> files_of(const CommandContext& context, const Selection& selection,
+                               std::vector<std::string>& problems) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  if (selection.paths.empty()) collect(context.root / "scenarios", files);
+  for (const auto& written : selection.paths) {
+    fs::path path = written;
+    if (!fs::exists(path, error)) {
+      // A bare name means one of ours.
+      const fs::path ours = context.root / "scenarios" / (written + ".yaml");
+      if (written.find('/') == std::string::npos && fs::exists(ours, error)) path = ours;
+    }
+    if (fs::is_directory(path, error)) {
+      const auto before = files.size();
+      collect(path, files);
+      if (files.size() == before) problems.push_back(problem(written + ": no scenario (*.yaml) in this folder"));
+    } else if (fs::exists(path, error)) {
+      files.push_back(path);
+    } else {
+      problems.push_back(problem(fmt::format(
+          "{}: no such file or folder; `aima-harness list scenarios` shows what is there", written)));
+    }
+  }
+  std::set<fs::path> seen;
+  std::erase_if(files, [&](const fs::path& path) {
+    return !seen.insert(fs::weakly_canonical(path, error)).second;
+  });
+  return files;
+}
+
+std::optional<std::string> read_file(const fs::path& path, std::string& why) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) {
+    why = std::strerror(errno);
+    return std::nullopt;
+  }
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string rendered(const std::vector<Diagnostic>& diagnostics, const std::string& scenario_file,
+                     const std::string& scenario_text) {
+  std::string text;
+  for (const auto& diagnostic : diagnostics) {
+    if (diagnostic.where.file == scenario_file) {
+      text += render(diagnostic, scenario_text);
+    } else {
+      std::string why;
+      text += render(diagnostic, read_file(diagnostic.where.file, why).value_or(""));
+    }
+  }
+  return text;
+}
+
+class Targets {
+ public:
+  Targets(const CommandContext& context, const Selection& selection) : root_(context.root) {
+    for (const auto& [key, value] : selection.settings) {
+      if (key.starts_with("target.")) overrides_[key.substr(7)] = value;
+    }
+  }
+  const tl::expected<TargetProfile, std::vector<Diagnostic>>& get(const std::string& name) {
+    auto found = loaded_.find(name);
+    if (found == loaded_.end()) {
+      found = loaded_.emplace(name, load_target(name, root_.string(), overrides_)).first;
+    }
+    return found->second;
+  }
+
+ private:
+  fs::path root_;
+  std::map<std::string, std::string> overrides_;
+  std::map<std::string, tl::expected<TargetProfile, std::vector<Diagnostic>>> loaded_;
+};
+
+// Only the one key that must be known before the rest can be checked.
+std::string target_named_in(const std::string& text, const std::string& file) {
+  const YamlReading reading = read_yaml(text, file);
+  const Node* target = reading.root.find("target");
+  return target != nullptr && target->is_scalar() ? target->text : "";
+}
+
+void read_one(const fs::path& path, const Selection& selection, const StepCatalog& catalog,
+              Targets& targets, const std::optional<std::regex>& filter, SelectedSet& set) {
+  const std::string file = shown(path);
+  std::string why;
+  auto text = read_file(path, why);
+  if (!text) {
+    set.unreadable.push_back(problem(fmt::format("{}: cannot be read: {}", file, why)));
+    return;
+  }
+  const std::string named =
+      selection.target.empty() ? target_named_in(*text, file) : selection.target;
+  TargetProfile target;
+  std::vector<Diagnostic> problems;
+  if (!named.empty()) {
+    const auto& loaded = targets.get(named);
+    if (loaded) {
+      target = *loaded;
+    } else {
+      problems = loaded.error();
+    }
+  }
+  auto scenario = parse_scenario(*text, file, catalog, given_names(target, selection));
+  if (!scenario) {
+    problems.insert(problems.end(), scenario.error().begin(), scenario.error().end());
+  } else {
+    for (const auto& step : scenario->steps) {
+      if (step.kind != "compare" || target.domains.empty()) continue;
+      for (const auto& [domain, outcome] : step.expect_of) {
+        const bool known = std::any_of(target.domains.begin(), target.domains.end(),
+                                       [&](const DomainProfile& d) { return d.name == domain; });
+        if (!known) {
+          problems.push_back({step.span, fmt::format("target {} has no domain `{}`", target.name, domain),
+                              "its `domains:` say what a snapshot lists"});
+        }
+      }
+    }
+  }
+  if (!problems.empty()) {
+    set.unreadable.push_back(rendered(problems, file, *text));
+    return;
+  }
+  if (filter && !std::regex_search(scenario->name, *filter) &&
+      !std::regex_search(scenario->title, *filter)) {
+    return;
+  }
+  if (!selection.target.empty()) scenario->target = selection.target;
+  for (const auto& [name, value] : selection.settings) {
+    if (!name.starts_with("target.")) scenario->variables[name] = value;
+  }
+  set.scenarios.push_back({std::move(*scenario), std::move(target)});
+}
+}  // namespace
+
+std::vector<std::string> given_names(const TargetProfile& target, const Selection& selection) {
+  std::vector<std::string> names{"run_id", "root",         "bin",      "sandbox", "scratch", "home",
+                                 "port",   "engine_ports", "provider", "target",  "data"};
+  for (const auto& [name, value] : target.vars) names.push_back(name);
+  for (const auto& [name, value] : selection.settings) {
+    if (!name.starts_with("target.")) names.push_back(name);
+  }
+  return names;
+}
+
+SelectedSet select_scenarios(const CommandContext& context, const Selection& selection) {
+  SelectedSet set;
+  std::optional<std::regex> filter;
+  if (!selection.filter.empty()) {
+    try {
+      filter.emplace(selection.filter, std::regex::ECMAScript | std::regex::icase);
+    } catch (const std::regex_error& error) {
+      set.unreadable.push_back(problem(fmt::format("--filter {}: not a regular expression: {}",
+                                                   selection.filter, error.what())));
+      return set;
+    }
+  }
+  const auto files = files_of(context, selection, set.unreadable);
+  set.files = files.size();
+  const StepCatalog catalog = full_catalog();
+  Targets targets(context, selection);
+  for (const auto& file : files) read_one(file, selection, catalog, targets, filter, set);
+  std::map<std::string, std::string> names;
+  for (const auto& selected : set.scenarios) {
+    const auto [first, fresh] = names.try_emplace(selected.scenario.name, selected.scenario.file);
+    if (fresh) continue;
+    set.unreadable.push_back(problem(fmt::format(
+        "{}:1:1: scenario `{}` has the name of another, {}", selected.scenario.file,
+        selected.scenario.name, first->second)));
+  }
+  return set;
+}
+}  // namespace harness
