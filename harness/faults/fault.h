@@ -29,4 +29,6 @@ struct Fault {
 };
 std::span<const Fault> faults();
 const Fault* find_fault(std::string_view name);
+// Pays one recorded debt, whichever fault made it; what clean_dead_run (target/leftovers.h) is given.
+Result<Json> heal_recorded(const Json& undo, const Limit& limit);
 }  // namespace harness

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "harness/base/json.h"
@@ -88,27 +89,39 @@ std::string why_of_run(const Table& table, const ProcessInfo& info, const std::s
   return "";
 }
 
-// Instance file name by pid, of those files that are true and of this run: in a copied data folder
-// they may name engines of somebody else's production.
-std::map<pid_t, std::string> engines(const std::string& folder, const Table& table,
-                                     const std::string& run_id) {
-  std::map<pid_t, std::string> found;
+// One instance file, believed only if it is of this run (a copied data folder may name engines of
+// somebody else's production) and /proc agrees.
+std::optional<NativeEngine> engine_of(const std::filesystem::path& path, const Table& table,
+                                      const std::string& run_id) {
+  if (path.extension() != ".json") return std::nullopt;
+  const Json file = Json::parse(read_text(path.string()), nullptr, false);
+  if (!file.is_object()) return std::nullopt;
+  const Json pid = file.value("pid", Json()), ticks = file.value("start_ticks", Json());
+  const Json labels = file.value("labels", Json());
+  if (!pid.is_number_integer() || !ticks.is_number_integer() || !labels.is_object())
+    return std::nullopt;
+  if (labels.value("aima.run", Json()) != run_id) return std::nullopt;
+  if (file.contains("boot_id") && file["boot_id"] != boot_id()) return std::nullopt;
+  const auto process = table.find(pid.get<pid_t>());
+  if (process == table.end() || process->second.start_ticks != ticks.get<std::uint64_t>())
+    return std::nullopt;
+  NativeEngine engine;
+  engine.process = {process->first, process->second.start_ticks, command_line(process->first),
+                    "instance file " + path.filename().string(), path.stem().string()};
+  engine.file = path.string();
+  for (const auto& [name, value] : labels.items())
+    if (value.is_string()) engine.labels[name] = value.get<std::string>();
+  return engine;
+}
+
+std::vector<NativeEngine> engines(const std::string& folder, const Table& table,
+                                  const std::string& run_id) {
+  std::vector<NativeEngine> found;
   std::error_code ignored;
   if (folder.empty()) return found;
   for (auto entry = std::filesystem::directory_iterator(folder, ignored);
-       !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
-    if (entry->path().extension() != ".json") continue;
-    const Json file = Json::parse(read_text(entry->path().string()), nullptr, false);
-    if (!file.is_object() || !file.contains("pid") || !file["pid"].is_number_integer()) continue;
-    if (!file.contains("start_ticks") || !file["start_ticks"].is_number_integer()) continue;
-    const auto process = table.find(file["pid"].get<pid_t>());
-    if (process == table.end()) continue;
-    if (process->second.start_ticks != file["start_ticks"].get<std::uint64_t>()) continue;
-    if (file.contains("boot_id") && file["boot_id"] != boot_id()) continue;
-    const Json labels = file.value("labels", Json::object());
-    if (!labels.is_object() || labels.value("aima.run", Json()) != run_id) continue;
-    found[process->first] = entry->path().stem().string();
-  }
+       !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored))
+    if (auto engine = engine_of(entry->path(), table, run_id)) found.push_back(std::move(*engine));
   return found;
 }
 }  // namespace
@@ -147,18 +160,25 @@ std::vector<FoundProcess> find_processes(const std::string& run_id,
     only_run = book().runs.size() == 1 && *book().runs.begin() == run_id;
   }
   const Table table = living();
-  const auto by_instance = engines(instance_files, table, run_id);
+  std::map<pid_t, FoundProcess> by_instance;
+  for (auto& engine : engines(instance_files, table, run_id))
+    by_instance.emplace(engine.process.pid, std::move(engine.process));
   std::vector<FoundProcess> found;
   for (const auto& [pid, info] : table) {
     if (pid == ::getpid()) continue;
     const auto engine = by_instance.find(pid);
     std::string why = why_of_run(table, info, run_id, children, only_run);
-    if (why.empty() && engine != by_instance.end()) why = "instance file " + engine->second + ".json";
+    if (why.empty() && engine != by_instance.end()) why = engine->second.why;
     if (why.empty()) continue;
     found.push_back({pid, info.start_ticks, command_line(pid), why,
-                     engine == by_instance.end() ? "" : engine->second});
+                     engine == by_instance.end() ? "" : engine->second.engine});
   }
   return found;
+}
+
+std::vector<NativeEngine> native_engines(const std::string& run_id,
+                                         const std::string& instance_files) {
+  return engines(instance_files, living(), run_id);
 }
 
 Result<void> end_process(const FoundProcess& process, const Limit& limit) {

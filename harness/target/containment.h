@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,16 @@ struct FoundProcess {
   std::string why;   // "marked AIMA_RUN", "descendant of 123", "re-parented to us"
   std::string engine;  // the instance file that names it, without ".json"; empty: no native engine
 };
+
+// A native engine of the run: a process that an instance file names.
+struct NativeEngine {
+  FoundProcess process;
+  std::string file;  // path of the instance file
+  std::map<std::string, std::string> labels;
+};
+// Those that live. `instance_files` and what is believed: as below.
+std::vector<NativeEngine> native_engines(const std::string& run_id,
+                                         const std::string& instance_files);
 
 Result<void> become_subreaper();  // once, at the start of the harness
 

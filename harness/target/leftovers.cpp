@@ -209,7 +209,8 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
   };
   const Json debts = run.notes.value("debts", Json::array());
   for (auto debt = debts.rbegin(); debt != debts.rend(); ++debt) {
-    const auto healed = heal == nullptr ? Result<Json>(Json()) : heal(*debt, limit);
+    const Json undo = debt->value("undo", *debt);
+    const auto healed = heal == nullptr ? Result<Json>(Json()) : heal(undo, limit);
     add("fault", debt->value("fault", "?"),
         healed ? Result<void>() : Result<void>(tl::unexpected(healed.error())));
   }

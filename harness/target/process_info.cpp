@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <charconv>
+#include <filesystem>
 #include <memory>
 
 #include "harness/base/unique_fd.h"
@@ -91,6 +92,11 @@ bool has_environment(pid_t pid, std::string_view assignment) {
     at = end + 1;
   }
   return false;
+}
+
+std::string executable_folder() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
 std::string boot_id() {

@@ -25,5 +25,7 @@ std::string command_line(pid_t pid);  // arguments joined by blanks, cut at 200 
 // Whether the environment the process was started with holds exactly this NAME=VALUE.
 bool has_environment(pid_t pid, std::string_view assignment);
 std::string boot_id();
+// The folder of the harness executable: programs that were built together are found together.
+std::string executable_folder();
 std::string read_text(const std::string& path);  // a /proc file, whole; "" when unreadable
 }  // namespace harness

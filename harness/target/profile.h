@@ -1,6 +1,6 @@
 // How to run one daemon: a target file (fixtures/targets/*.yaml) as typed values. Texts hold
-// ${name}: ${port}, ${data}, ${home}, ${run_id}, ${engine_ports}, ${sandbox}, ${root} and the
-// target's own `vars`.
+// ${name}: ${port}, ${data}, ${home}, ${run_id}, ${engine_ports}, ${sandbox}, ${root}, ${bin} (the
+// folder of the harness executable), ${provider} and the target's own `vars`.
 #pragma once
 #include <map>
 #include <optional>

@@ -23,8 +23,8 @@ class Workspace {
   // Makes a 0700 folder under the temporary folder, named after the run, with a `run.json` that says
   // whose it is (run id, pid, start ticks, boot id, provider, engine socket): what `clean` reads.
   //
-  // Keys of run.json that `clean` (leftovers.h) reads beside the identity: "debts", a list of the
-  // undo() of every fault that struck and is not healed yet, oldest first; "engine", the socket that
+  // Keys of run.json that `clean` (leftovers.h) reads beside the identity: "debts", a list of
+  // {id, fault, undo} of every fault that is not healed yet, oldest first; "engine", the socket that
   // the run's containers live on ("unix:///…"); "instance_files", the folder of native engines.
   static Result<std::unique_ptr<Workspace>> create(const std::string& run_id);
   ~Workspace();  // removes the folder unless keep()

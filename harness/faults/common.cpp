@@ -1,0 +1,101 @@
+// Shared by faults: identities are pid and start ticks, so that nobody else's process is ever hit.
+#include "harness/faults/common.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "harness/target/process_info.h"
+
+namespace harness {
+
+Result<Child*> running_daemon(Session& session, const std::string& fault) {
+  if (session.daemon_running()) return session.daemon.get();
+  return fail(ErrorKind::invalid, "the fault `" + fault + "` needs a running daemon, and " +
+                                      (session.daemon ? "it has ended" : "none was started"));
+}
+
+Result<void> daemon_is_down(const Session& session, const std::string& fault) {
+  if (!session.daemon_running()) return {};
+  return fail(ErrorKind::invalid, "the fault `" + fault +
+                                      "` needs the daemon to be down, and it runs (process " +
+                                      std::to_string(session.daemon->pid()) +
+                                      "); stop it or kill it in a step before");
+}
+
+Result<std::string> database_of(const Session& session, const Arguments& arguments,
+                                const std::string& fault) {
+  if (arguments.has("database")) return arguments.text("database");
+  if (!session.target.sqlite.empty()) return session.target.sqlite.front();
+  return fail(ErrorKind::invalid, "the fault `" + fault + "` needs a `database`: the target " +
+                                      session.target.name + " lists none under `sqlite`");
+}
+
+Result<bool> signal_recorded(const Json& process, int number) {
+  if (!process.contains("pid") || !process.contains("start_ticks")) return false;
+  const auto pid = process["pid"].get<pid_t>();
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return false;
+  const auto now = read_process(pid);
+  if (!now || now->start_ticks != process["start_ticks"].get<std::uint64_t>() || now->state == 'Z')
+    return false;
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  return fail(ErrorKind::environment, "cannot signal process " + std::to_string(pid) + ": " +
+                                          ::strerrordesc_np(errno));
+}
+
+Result<std::string> Holder::hold(const Session& session, const std::string& how,
+                                 const std::string& database, const Limit& limit) {
+  SpawnOptions options;
+  options.argv = {executable_folder() + "/aima-hold-database", how, database};
+  options.environment = {{"AIMA_RUN", session.run_id}};
+  auto child = Child::spawn(options);
+  if (!child) return tl::unexpected(child.error());
+  child_ = std::move(*child);
+  auto line = child_->wait_line("^holding ", 0, 1, limit);
+  if (line) return line;
+  const auto last = child_->last_lines(1);
+  if (child_->running()) return line;
+  return fail(ErrorKind::environment, "the database " + database + " cannot be held: " +
+                                          (last.empty() ? line.error().message : last.front()));
+}
+
+Result<Json> Holder::release(const Limit& limit) {
+  if (!child_) return Json{{"released", true}};
+  (void)child_->signal(SIGKILL);  // an error means that it is gone
+  auto ended = child_->wait(limit);
+  if (!ended) return tl::unexpected(ended.error());
+  return Json{{"released", true}, {"pid", child_->pid()}, {"ended", to_string(*ended)}};
+}
+
+Json Holder::identity() const {
+  if (!child_) return Json::object();
+  return {{"pid", child_->pid()}, {"start_ticks", child_->start_ticks()}};
+}
+
+Json Holder::locks_on(const std::string& file) const {
+  Json found = Json::array();
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0) return found;
+  char place[64];
+  std::snprintf(place, sizeof place, "%02x:%02x:%llu", major(status.st_dev), minor(status.st_dev),
+                static_cast<unsigned long long>(status.st_ino));
+  std::istringstream lines(read_text("/proc/locks"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string number, kind, advisory, mode, owner, where, first, last;
+    fields >> number >> kind >> advisory >> mode >> owner >> where >> first >> last;
+    if (where != place || owner != std::to_string(pid())) continue;
+    found.push_back({{"kind", kind}, {"mode", mode}, {"range", first + "-" + last}});
+  }
+  return found;
+}
+}  // namespace harness

@@ -1,0 +1,67 @@
+// wal-reader: a read transaction in another process pins the WAL, so checkpoints cannot empty it.
+#include <signal.h>
+
+#include "harness/clients/sqlite.h"
+#include "harness/faults/common.h"
+#include "harness/faults/rows.h"
+
+namespace harness {
+namespace {
+
+StepShape shape_of_wal_reader() {
+  return {"wal-reader",
+          "fault",
+          "A read-only reader pins the WAL so that it grows; proof: its lock in /proc/locks.",
+          "",
+          {{"database", ValueKind::text, false, "the file (the target's first)"}},
+          false,
+          false,
+          "fault: {wal-reader: {}}"};
+}
+
+class WalReader : public PreparedFault {
+ public:
+  WalReader(Session& session, std::string database)
+      : session_(session), database_(std::move(database)) {}
+  // Not started yet: a dead run's holder is killed with its harness, and found by its mark.
+  Json undo() const override {
+    return {{"fault", "wal-reader"}, {"database", database_}, {"holder", holder_.identity()}};
+  }
+
+  Result<Json> strike(const Limit& limit) override {
+    auto held = holder_.hold(session_, "reader", database_, limit);
+    if (!held) return tl::unexpected(held.error());
+    const Json locks = holder_.locks_on(database_ + "-shm");
+    if (locks.empty())
+      return fail(ErrorKind::environment, "the reader (process " + std::to_string(holder_.pid()) +
+                                              ") holds no lock on " + database_ +
+                                              "-shm: the database is not in WAL mode");
+    return Json{{"pid", holder_.pid()}, {"locks", locks}, {"files", sqlite_files(database_)}};
+  }
+  Result<Json> heal(const Limit& limit) override { return holder_.release(limit); }
+
+ private:
+  Session& session_;
+  std::string database_;
+  Holder holder_;
+};
+
+Result<std::unique_ptr<PreparedFault>> prepare_wal_reader(Session& session,
+                                                          const Arguments& arguments) {
+  auto database = database_of(session, arguments, "wal-reader");
+  if (!database) return tl::unexpected(database.error());
+  // With the daemon down the reader would do the recovery that the daemon is to be tested on.
+  if (auto child = running_daemon(session, "wal-reader"); !child)
+    return tl::unexpected(child.error());
+  return std::make_unique<WalReader>(session, *database);
+}
+
+Result<Json> end_recorded_reader(const Json& undo, const Limit&) {
+  auto sent = signal_recorded(undo.value("holder", Json::object()), SIGKILL);
+  if (!sent) return tl::unexpected(sent.error());
+  return Json{{"released", true}};
+}
+}  // namespace
+
+const Fault wal_reader_fault{shape_of_wal_reader, prepare_wal_reader, end_recorded_reader};
+}  // namespace harness
