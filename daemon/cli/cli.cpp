@@ -46,6 +46,12 @@ int refuse(const Error& error, Output output) {
 int show(const Invocation& invocation, const Result<Json>& answer) {
   const Output output = invocation.globals.output;
   if (!answer) return refuse(answer.error(), output);
+  const std::string& text = invocation.command->text_field;
+  if (output == Output::table && !text.empty() && answer->contains(text) &&
+      (*answer)[text].is_string()) {
+    const auto shown = (*answer)[text].get<std::string>();
+    return print(shown.empty() || shown.ends_with('\n') ? shown : shown + "\n");
+  }
   return print(format(*answer, output, invocation.command->columns));
 }
 

@@ -47,7 +47,8 @@ void add_model(std::vector<Command>& rows) {
                          {"size", Value::integer, false, "size in bytes"},
                          {"tags", Value::list, false, "words to find it by"}}));
   rows.push_back(list("model", "all models, oldest first",
-                      {text("type", "only this type"), text("status", "pending, ready or error")},
+                      {text("type", "only this type"), text("status", "pending, ready or error"),
+                       text("source", "only from this source")},
                       {"id", "name", "type", "status", "source", "repo", "created_at"}));
   rows.push_back(by_id("model", "get", "one model"));
   rows.push_back(by_id("model", "delete", "remove a model that no service uses"));
@@ -61,7 +62,8 @@ void add_service(std::vector<Command>& rows) {
                          {"port", Value::integer, false, "port to serve on (else a free one)"},
                          {"replicas", Value::integer, false, "how many"}}));
   rows.push_back(list("service", "all services, oldest first",
-                      {text("status", "only this status"), text("model_id", "only of this model")},
+                      {text("status", "only this status"), text("model_id", "only of this model"),
+                       text("engine_type", "only with this engine")},
                       {"id", "name", "model_id", "engine_type", "status", "port", "provider",
                        "created_at"}));
   rows.push_back(by_id("service", "get", "one service, as stored"));
@@ -73,33 +75,38 @@ void add_service(std::vector<Command>& rows) {
   start.action = Action::service_start;
   rows.push_back(std::move(start));
   rows.push_back(by_id("service", "stop", "stop and remove its container or process"));
-  rows.push_back(by_id("service", "logs", "the engine's last log lines",
-                       {{"tail", Value::integer, false, "how many lines (100)"}}));
+  Command logs = by_id("service", "logs", "the engine's last log lines",
+                       {{"tail", Value::integer, false, "how many lines (100)"}});
+  logs.text_field = "logs";
+  rows.push_back(std::move(logs));
   rows.push_back(by_id("service", "delete", "stop it and forget it"));
 }
 
 void add_engine(std::vector<Command>& rows) {
-  rows.push_back(list("engine", "the engine types this daemon knows", {},
+  rows.push_back(list("engine", "the engine types this daemon knows", {text("type", "only this type")},
                       {"name", "type", "image", "description"}));
-  rows.push_back({"engine", "get", "one engine type", Action::unit, "name", {}, false, {}});
+  rows.push_back({"engine", "get", "one engine type", Action::unit, "id", {}, false, {}});
 }
 
 void add_catalog(std::vector<Command>& rows) {
-  const Flag hardware{"hardware", Value::json, false, R"(e.g. '{"gpu_vendor":"NVIDIA"}')"};
+  Flag hardware{"hardware", Value::json, false, R"(e.g. '{"gpu_vendor":"NVIDIA"}')"};
   rows.push_back(create("catalog", "add a recipe",
-                        {required("name", "unique name"), text("description", "for people"),
-                         text("engine_type", "the engine it is for"), hardware,
+                        {required("name", "unique name"), text("engine_type", "the engine it is for"),
+                         hardware,
                          {"config", Value::json, false, "engine settings, free form"},
-                         {"models", Value::json, false, "models it is for, a JSON list"},
+                         {"models", Value::list, false, "models it is for"},
                          {"tags", Value::list, false, "words to find it by"}}));
   rows.push_back(list("catalog", "all recipes, oldest first",
                       {text("engine_type", "only for this engine")},
                       {"id", "name", "engine_type", "tags", "created_at"}));
   rows.push_back(by_id("catalog", "get", "one recipe"));
   rows.push_back(by_id("catalog", "delete", "remove a recipe"));
+  hardware.required = true;
   rows.push_back({"catalog", "match", "recipes that fit this hardware, best first", Action::unit,
-                  "", {hardware, text("engine_type", "only for this engine"), kLimit}, true,
-                  {"id", "name", "engine_type", "score"}});
+                  "", with_page({hardware, text("engine_type", "only for this engine"),
+                                 text("model", "only for this model")}), true,
+                  {"score", "recipe.id", "recipe.name", "recipe.engine_type", "matched",
+                   "unknown"}});
 }
 
 void add_skill(std::vector<Command>& rows) {
@@ -114,7 +121,9 @@ void add_skill(std::vector<Command>& rows) {
   rows.push_back(by_id("skill", "get", "one skill, with its content"));
   rows.push_back(by_id("skill", "delete", "remove an own skill"));
   rows.push_back({"skill", "search", "skills whose name, description, keywords or content match",
-                  Action::unit, "query", {kLimit}, false, columns});
+                  Action::unit, "query",
+                  with_page({text("category", "only this category"),
+                             text("source", "builtin or user")}), false, columns});
 }
 
 void add_pipeline(std::vector<Command>& rows) {
@@ -137,7 +146,8 @@ void add_alert(std::vector<Command>& rows) {
                          required("condition", "e.g. 'gpu_temp > 80'"),
                          text("action", "what to do, e.g. notify"),
                          text("severity", "info, warning or critical (warning)")}));
-  rows.push_back(list("alert", "all alert rules, oldest first", {},
+  rows.push_back(list("alert", "all alert rules, oldest first",
+                      {text("severity", "only this severity")},
                       {"id", "name", "condition", "action", "severity", "created_at"}));
   rows.push_back(by_id("alert", "get", "one alert rule"));
   rows.push_back(by_id("alert", "delete", "remove an alert rule"));

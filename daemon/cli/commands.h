@@ -42,7 +42,9 @@ struct Command {
   std::string positional;  // JSON field that the bare word fills; empty: none is taken
   std::vector<Flag> flags;
   bool takes_file = false;           // --file F: a JSON or YAML body
-  std::vector<std::string> columns;  // of the table, for lists; empty: the object's own fields
+  // Of the table, for lists ("recipe.name" looks inside); empty: the object's own fields.
+  std::vector<std::string> columns;
+  std::string text_field = {};  // for people only this field's text is printed, as it is
 
   std::string typed() const { return group.empty() ? verb : group + " " + verb; }
 };

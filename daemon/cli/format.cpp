@@ -43,7 +43,16 @@ std::string cell(const Json& value) {
   return joined.empty() ? "-" : joined;
 }
 
+// "recipe.name" is the name inside the recipe; null where there is none.
+Json look_up(const Json& item, const std::string& column) {
+  const std::size_t dot = column.find('.');
+  const std::string field = column.substr(0, dot);
+  if (!item.is_object() || !item.contains(field)) return nullptr;
+  return dot == std::string::npos ? item[field] : look_up(item[field], column.substr(dot + 1));
+}
+
 std::string header(std::string field) {
+  field = field.substr(field.rfind('.') + 1);  // npos + 1 is 0: the whole
   for (char& letter : field) {
     letter = letter == '_' ? ' ' : static_cast<char>(std::toupper(letter));
   }
@@ -76,10 +85,7 @@ std::string list_table(const Json& list, std::vector<std::string> columns) {
   for (const std::string& column : columns) rows.front().push_back(header(column));
   for (const Json& item : items) {
     std::vector<std::string> row;
-    for (const std::string& column : columns) {
-      const bool there = item.is_object() && item.contains(column);
-      row.push_back(there ? cell(item[column]) : "-");
-    }
+    for (const std::string& column : columns) row.push_back(cell(look_up(item, column)));
     if (columns.empty()) row.push_back(cell(item));
     rows.push_back(std::move(row));
   }

@@ -23,6 +23,11 @@ TEST(Format, ListsAreAlignedAlsoBeyondAscii) {
             "ID  NAME\n(none)\n");
 }
 
+TEST(Format, ColumnsMayLookInside) {
+  const Json list{{"items", {{{"score", 1}, {"recipe", {{"name", "r"}}}}, {{"score", 2}}}}};
+  EXPECT_EQ(format_table(list, {"score", "recipe.name"}), "SCORE  NAME\n1      r\n2      -\n");
+}
+
 TEST(Format, ObjectsAreFieldAndValue) {
   const Json object{{"id", "a"}, {"tags", {"x", "y"}}, {"port", 8000}, {"content", "one\ntwo"}};
   EXPECT_EQ(format_table(object, {}), "id    a\ntags  x,y\nport  8000\n\ncontent:\none\ntwo\n");

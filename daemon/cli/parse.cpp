@@ -192,7 +192,8 @@ Result<void> finish_exec(const Typed& typed, Invocation& out) {
   const std::size_t dot = out.unit.find('.');
   if (dot == std::string::npos || dot == 0 || dot + 1 == out.unit.size() ||
       out.unit.find_first_of("/?#% ") != std::string::npos) {
-    return usage("aima exec: \"" + out.unit + "\" is no unit: they read domain.verb, as model.list");
+    return usage("aima exec: \"" + out.unit +
+                 "\" is no unit: they read domain.verb, as model.list");
   }
   if (out.input.contains("input") && !typed.file.empty()) {
     return usage("aima exec: --input and --file both give the input; use one");

@@ -51,7 +51,8 @@ TEST(Parse, TheScenariosWordsAsTheyTypeThem) {
   auto create = parse_line("model create --name m --source ollama --repo tinyllama");
   ASSERT_TRUE(create.result);
   EXPECT_EQ(create.result->unit, "model.create");
-  EXPECT_EQ(create.result->input, (Json{{"name", "m"}, {"source", "ollama"}, {"repo", "tinyllama"}}));
+  EXPECT_EQ(create.result->input,
+            (Json{{"name", "m"}, {"source", "ollama"}, {"repo", "tinyllama"}}));
   auto list = parse_line("model list --output json");
   ASSERT_TRUE(list.result);
   EXPECT_EQ(list.result->unit, "model.list");

@@ -261,7 +261,8 @@ TEST(Program, ChatStreamsWordsToPeopleAndOneDocumentToPrograms) {
 
 TEST(Program, ACutAnswerIsNoSuccess) {
   TinyServer server([](const std::string&) {
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n" +
            [] {
              std::array<char, 16> size{};
              std::snprintf(size.data(), size.size(), "%zx\r\n", kEvents.size());
