@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/target/containment.h"
 #include "harness/target/ports.h"
@@ -63,6 +64,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
   }
   settle();
   begin_instance();
+  starting_ = request.step;
   const TargetProfile& target = session_->target;
   if (auto free = check_port(); !free) {
     (void)not_started("port", free.error().message);
@@ -139,6 +141,7 @@ Result<StartSeen> DaemonControl::failed_start(const StartRequest& request, const
 Result<StartSeen> DaemonControl::not_started(const std::string& kind, const std::string& reason) {
   reported_ = true;
   session_->recorder->record("daemon.not_started", {{"instance", session_->instance},
+                                                    {"step", starting_},
                                                     {"reason", reason},
                                                     {"kind", kind},
                                                     {"last_log", last_log()}});
@@ -233,18 +236,39 @@ bool DaemonControl::as_asked(const ExitOutcome& outcome) const {
 bool DaemonControl::notice_death() {
   std::lock_guard lock(mutex_);
   if (!session_->daemon || exit_recorded_ || session_->daemon->running()) return false;
+  if (!blow_by_.empty()) return false;
   if (!asked_signals_.empty() || asked_any_) return false;  // an await may still demand more of it
   if (auto outcome = session_->daemon->outcome()) record_exit(*outcome, "", false);
   return true;
 }
 
-void DaemonControl::expect_death_by(const std::string& step) {
+void DaemonControl::begin_blow(const std::string& step) {
   std::lock_guard lock(mutex_);
+  blow_by_ = step;
+}
+
+void DaemonControl::end_blow(const Json* evidence) {
+  std::lock_guard lock(mutex_);
+  const std::string step = std::exchange(blow_by_, "");
+  if (!evidence || !session_->daemon || exit_recorded_) return;
+  const bool signalled = evidence->is_object() && evidence->contains("signal");
+  if (session_->daemon->running() && !signalled) return;
   if (asked_by_.empty()) asked_by_ = step;
   if (!asked_at_) asked_at_ = Clock::now();
+  last_signal_ = Clock::now();
   asked_any_ = true;
 }
 
+void DaemonControl::could_not_start(const std::string& step, const std::string& reason) {
+  std::lock_guard lock(mutex_);
+  session_->recorder->record("daemon.not_started", {{"instance", session_->instance + 1},
+                                                    {"step", step},
+                                                    {"reason", reason},
+                                                    {"kind", "exec"},
+                                                    {"last_log", Json::array()}});
+}
+
+// A death that was asked for waits for what an `await` demands of it; now nothing will.
 void DaemonControl::settle() {
   if (!session_->daemon || exit_recorded_ || session_->daemon->running()) return;
   if (auto outcome = session_->daemon->outcome()) {

@@ -63,8 +63,12 @@ class DaemonControl {
   // Records a death that nothing asked for. Cheap; called between steps and while waiting.
   // True when the daemon is dead and nothing asked for it.
   bool notice_death();
-  // A fault makes the daemon die in a way that the fault's own evidence tells.
-  void expect_death_by(const std::string& step);
+  // Around the blow of a fault: a daemon that is dead after it, or that its evidence says to have
+  // been signalled, died of it. `evidence` is null where the fault did not strike.
+  void begin_blow(const std::string& step);
+  void end_blow(const Json* evidence);
+  // A start that could not even be tried: no executable, no such variable.
+  void could_not_start(const std::string& step, const std::string& reason);
   // The end of the run: TERM, the target's shutdown timeout, KILL; or KILL after `grace`.
   void end(std::optional<Milliseconds> grace);
 
@@ -87,9 +91,11 @@ class DaemonControl {
 
   Session* session_ = nullptr;
   mutable std::recursive_mutex mutex_;
+  std::string starting_;            // step that started this instance
   std::string asked_by_;            // step that sent the first deadly signal to this instance
   std::vector<int> asked_signals_;
   bool asked_any_ = false;          // by a fault
+  std::string blow_by_;             // step of the fault that is striking right now
   std::optional<Instant> asked_at_;
   std::optional<Instant> last_signal_;
   std::size_t lines_at_signal_ = 0;

@@ -281,6 +281,12 @@ SequenceEnd run_sequence(Live& live, Session& session, const std::vector<Step>& 
       end.result.message = "the scenario's timeout passed";
       return end;
     }
+    if (const std::string trouble = live.recorder->trouble(); !trouble.empty()) {
+      end.stopped_at = step.path;
+      end.result.outcome = "error";
+      end.result.message = "the history cannot be written: " + trouble;
+      return end;
+    }
     end.result = run_step(live, session, step, limit, branch);
     // A death that the next step awaits is that step's to judge.
     if (index + 1 >= steps.size() || !awaits_exit(steps[index + 1])) live.daemon.notice_death();

@@ -134,7 +134,10 @@ std::vector<KeyShape> start_keys() {
 Result<Observation> start_daemon(StepContext& context) {
   if (context.branch) return fail(ErrorKind::invalid, "`start` cannot stand beside other steps");
   const Arguments& arguments = context.arguments;
-  if (auto chosen = choose_target(context); !chosen) return tl::unexpected(chosen.error());
+  if (auto chosen = choose_target(context); !chosen) {
+    context.live.daemon.could_not_start(context.step.path, chosen.error().message);
+    return tl::unexpected(chosen.error());
+  }
   Session& session = context.session;
   if (session.target.command.empty()) {
     return fail(ErrorKind::invalid,

@@ -20,7 +20,7 @@ Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
                                         [fault](const Limit& within) { return fault->heal(within); });
   live.daemon.begin_blow(armed.step);
   auto evidence = fault->strike(limit);
-  live.daemon.end_blow(evidence.has_value());
+  live.daemon.end_blow(evidence ? &*evidence : nullptr);
   if (!evidence) {
     live.debts.missed(id, to_string(evidence.error()));
     return evidence;

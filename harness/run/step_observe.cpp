@@ -16,7 +16,7 @@ StepShape observe_shape() {
           "name",
           {{"name", ValueKind::text, true, "as the report shall call it"},
            {"value", ValueKind::expression, false, "default: the whole document"},
-           {"text", ValueKind::text, false, "how the report shall say it; ${value} is the value"}},
+           {"text", ValueKind::text, false, "how the report shall say it, in place of the bare value"}},
           true,
           true,
           "- observe: {name: shutdown timeout, http: GET /api/system/info, value: "
@@ -47,13 +47,7 @@ Result<Observation> execute_observe(StepContext& context) {
   std::string text = seen.document.is_string()
                          ? seen.document.get<std::string>()
                          : seen.document.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (const Node* written = context.step.arguments.find("text")) {
-    auto variables = context.session.variables;
-    variables["value"] = seen.document;
-    auto said = substitute(written->text, variables);
-    if (!said) return tl::unexpected(said.error());
-    text = *said;
-  }
+  text = context.arguments.text_or("text", text);
   context.session.recorder->record("fact", {{"name", *name},
                                             {"value", seen.document},
                                             {"text", text},

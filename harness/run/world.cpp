@@ -8,7 +8,6 @@
 #include <filesystem>
 
 #include "harness/clients/command.h"
-#include "harness/target/process_info.h"
 
 namespace harness {
 namespace {
@@ -29,6 +28,12 @@ Result<std::vector<std::string>> substitute_all(const std::vector<std::string>& 
     replaced.push_back(std::move(*one));
   }
   return replaced;
+}
+
+// Where the harness itself is: programs that are built beside it are found there.
+std::string own_folder() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
 Result<void> replace(std::string& text, const std::map<std::string, Json>& variables) {
@@ -135,7 +140,7 @@ Result<std::map<std::string, Json>> variables_of(
   std::map<std::string, Json> variables = {
       {"run_id", run_id},
       {"root", root},
-      {"bin", executable_folder()},
+      {"bin", own_folder()},
       {"sandbox", workspace.root().string()},
       {"scratch", workspace.scratch().string()},
       {"home", workspace.home().string()},

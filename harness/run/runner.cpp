@@ -1,0 +1,328 @@
+// Builds a run, walks its steps, and takes it down again in the same order on every way out.
+#include "harness/run/runner.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "version.h"
+#include "harness/history/event.h"
+#include "harness/run/step.h"
+#include "harness/target/leftovers.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Milliseconds finally_time(30000);
+constexpr Milliseconds heal_time(10000);
+constexpr Milliseconds sweep_time(20000);
+constexpr Milliseconds grace_when_stopped(2000);
+constexpr Milliseconds grace_when_hurried(100);
+
+Result<fs::path> make_folder(const RunOptions& options, const Scenario& scenario) {
+  std::error_code error;
+  fs::create_directories(options.runs, error);
+  const std::string base = fmt::format("{}-{}-{:x}", utc_compact(), scenario.name, options.seed);
+  for (int copy = 1; copy < 10000 && !error; ++copy) {
+    const fs::path folder = options.runs / (copy == 1 ? base : fmt::format("{}-{}", base, copy));
+    if (fs::create_directory(folder, error)) return folder;
+  }
+  return fail(ErrorKind::environment,
+              fmt::format("cannot make a folder for the run in {}: {}; --out moves it",
+                          options.runs.string(), error ? error.message() : "all names are taken"));
+}
+
+Result<void> write_file(const fs::path& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (file) return {};
+  return fail(ErrorKind::environment, fmt::format("cannot write {}: is the disk full?", path.string()));
+}
+
+void point_latest(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path link = folder.parent_path() / "latest";
+  const fs::path draft = folder.parent_path() / fmt::format(".latest-{}", ::getpid());
+  fs::remove(draft, ignored);
+  fs::create_symlink(folder.filename(), draft, ignored);
+  fs::rename(draft, link, ignored);
+}
+
+Json host_facts() {
+  utsname name{};
+  ::uname(&name);
+  return {{"system", name.sysname},
+          {"kernel", name.release},
+          {"machine", name.machine},
+          {"cores", std::thread::hardware_concurrency()}};
+}
+
+bool looks_secret(const std::string& name) {
+  std::string upper = name;
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper.ends_with("KEY") || upper.ends_with("TOKEN") || upper.ends_with("PASSWORD") ||
+         upper.ends_with("SECRET");
+}
+
+Redactor redactor_of(const Scenario& scenario, const RunOptions& options) {
+  Redactor redactor;
+  for (const auto& [name, value] : scenario.variables) {
+    if (looks_secret(name) && !value.empty()) redactor.add_secret(value);
+  }
+  for (const auto& [name, value] : options.settings) {
+    if (looks_secret(name) && !value.empty()) redactor.add_secret(value);
+  }
+  return redactor;
+}
+
+std::string signal_text(const RunOptions& options) {
+  const int number = options.signal ? options.signal() : 0;
+  return number > 0 ? signal_name(number) : "";
+}
+
+class Run {
+ public:
+  Run(const Scenario& scenario, const TargetProfile& target, const Provider& provider,
+      Expressions& expressions, const RunOptions& options)
+      : scenario_(scenario), target_(target), provider_(provider), options_(options),
+        live_(options.seed) {
+    live_.scenario = &scenario;
+    live_.root = options.root;
+    live_.settings = options.settings;
+    live_.provider = &provider;
+    live_.own_target = target;
+    live_.stop = options.stop;
+    live_.on_step = options.on_step;
+    live_.session.expressions = &expressions;
+  }
+
+  Result<void> set_up(const fs::path& folder);
+  void walk();
+  void take_down();
+  // Whether all of it could be written.
+  Result<void> recorded() const {
+    const std::string trouble = live_.recorder->trouble();
+    if (trouble.empty()) return {};
+    return fail(ErrorKind::environment, "the history could not be written: " + trouble);
+  }
+
+ private:
+  void begin();
+  bool skip_unmet();
+  void run_finally();
+  void sweep();
+  void end();
+
+  const Scenario& scenario_;
+  const TargetProfile& target_;
+  const Provider& provider_;
+  const RunOptions& options_;
+  Live live_;
+  SequenceEnd stopped_;
+  std::string skipped_;
+  bool began_ = false;
+};
+
+Result<void> Run::set_up(const fs::path& folder) {
+  auto recorder = Recorder::create(folder, redactor_of(scenario_, options_));
+  if (!recorder) return tl::unexpected(recorder.error());
+  live_.recorder = std::move(*recorder);
+  Session& session = live_.session;
+  session.run_id = fmt::format("{:012x}", entropy_seed() & 0xffffffffffffULL);
+  auto workspace = Workspace::create(session.run_id);
+  if (!workspace) return tl::unexpected(workspace.error());
+  live_.workspace = std::move(*workspace);
+  session.target = target_;
+  session.workspace = live_.workspace.get();
+  session.recorder = live_.recorder.get();
+  session.engine = provider_.engine;
+  session.provider = !uses_provider(target_) ? "none"
+                     : provider_.engine      ? provider_.engine->kind()
+                                             : "native";
+  session.limit = Limit::after(options_.timeout.value_or(scenario_.timeout), options_.stop);
+  live_.daemon.attach(&session);
+  live_.debts.attach(live_.recorder.get(), live_.workspace.get());
+  auto variables = variables_of(target_, scenario_.variables, options_.settings, *live_.workspace,
+                                session.run_id, options_.root.string(), provider_.name);
+  if (!variables) return tl::unexpected(variables.error());
+  session.variables = std::move(*variables);
+  if (provider_.engine) live_.workspace->note("engine", provider_.engine->host());
+  if (auto files = substitute(target_.instance_files, session.variables); files && !files->empty()) {
+    session.target.instance_files = *files;
+    live_.workspace->note("instance_files", *files);
+  }
+  live_.workspace->note("scenario", scenario_.name);
+  live_.workspace->note("history", folder.string());
+  return {};
+}
+
+void Run::begin() {
+  Json variables = Json::object();
+  for (const auto& [name, value] : live_.session.variables) {
+    variables[name] = looks_secret(name) ? Json("[secret]") : value;
+  }
+  std::string detail = provider_.detail;
+  if (detail.empty()) {
+    detail = provider_.why_native.empty() ? "native processes"
+                                          : "native processes: " + provider_.why_native;
+  }
+  live_.recorder->record("run.begin", {{"run_id", live_.session.run_id},
+                                       {"scenario", scenario_.name},
+                                       {"file", scenario_.file},
+                                       {"seed", fmt::format("{:x}", options_.seed)},
+                                       {"harness_version", aima::version},
+                                       {"utc", utc_now()},
+                                       {"target", target_.name},
+                                       {"command", target_.command},
+                                       {"provider", live_.session.provider},
+                                       {"provider_detail", detail},
+                                       {"host", host_facts()},
+                                       {"variables", std::move(variables)}});
+  began_ = true;
+}
+
+bool Run::skip_unmet() {
+  for (const auto& unmet : unmet_needs(scenario_.needs, provider_)) {
+    skipped_ += (skipped_.empty() ? "needs " : "; ") + unmet;
+  }
+  return !skipped_.empty();
+}
+
+void Run::walk() {
+  begin();
+  if (skip_unmet()) return;
+  stopped_ = run_sequence(live_, live_.session, scenario_.steps, live_.session.limit);
+}
+
+void Run::run_finally() {
+  if (scenario_.finally_steps.empty() || options_.hurry.stop_requested() || !skipped_.empty()) return;
+  live_.stop = options_.hurry;
+  live_.session.limit = Limit::after(finally_time, options_.hurry);
+  // Each of them has its chance: cleaning up does not end with the first that fails.
+  for (const auto& step : scenario_.finally_steps) {
+    (void)run_step(live_, live_.session, step, live_.session.limit);
+    live_.daemon.notice_death();
+  }
+}
+
+// Processes, containers and mounts of the run, counted and removed; then its sandbox.
+void Run::sweep() {
+  const Limit limit = Limit::after(sweep_time);
+  Json found = Json::array();
+  Json ended = Json::array();
+  const bool killed = live_.daemon.killed_by_us();
+  for (auto& item : clean_up(live_.session, limit)) {
+    const std::string whose = item.value("whose", "harness");
+    // What a daemon could not end because we killed it is no leak of its own.
+    const bool excused = whose == "run" || (whose == "daemon" && killed);
+    (excused ? ended : found).push_back(std::move(item));
+  }
+  if (options_.keep) {
+    live_.workspace->keep();
+  } else if (auto removed = live_.workspace->remove(); !removed) {
+    found.push_back({{"kind", "folder"},
+                     {"what", removed.error().message},
+                     {"whose", "harness"},
+                     {"removed", false}});
+  }
+  live_.recorder->record("leftovers", {{"found", std::move(found)}, {"ended", std::move(ended)}});
+}
+
+void Run::end() {
+  std::string reason = skipped_;
+  if (!stopped_.stopped_at.empty()) {
+    reason = fmt::format("step {}: {}", stopped_.stopped_at, stopped_.result.message);
+  }
+  Json fields = {{"duration_us", live_.recorder->now_us()},
+                 {"stopped_at", stopped_.stopped_at},
+                 {"reason", reason}};
+  if (!skipped_.empty()) fields["skipped"] = true;
+  live_.recorder->record("run.end", std::move(fields));
+}
+
+void Run::take_down() {
+  if (!began_) return;
+  const bool interrupted = options_.stop.stop_requested();
+  if (interrupted) live_.recorder->record("interrupted", {{"signal", signal_text(options_)}});
+  live_.triggers.stop_all();
+  live_.groups.stop_all();
+  (void)live_.debts.pay("", Limit::after(heal_time));
+  run_finally();
+  live_.groups.stop_all();
+  live_.triggers.stop_all();
+  (void)live_.debts.pay("", Limit::after(heal_time));
+  std::optional<Milliseconds> grace;
+  if (interrupted) grace = grace_when_stopped;
+  if (options_.hurry.stop_requested()) grace = grace_when_hurried;
+  live_.daemon.end(grace);
+  sweep();
+  end();
+}
+
+void collect(const std::vector<Step>& steps, std::vector<Expression>& all) {
+  for (const auto& step : steps) {
+    if (step.expect && step.kind != "compare") all.push_back(*step.expect);
+    for (const auto& capture : step.captures) all.push_back(capture.expression);
+    for (const char* key : {"until", "value"}) {
+      const Node* node = step.arguments.find(key);
+      const bool ours = step.kind == "await" || step.kind == "observe" || step.kind == "repeat";
+      if (ours && node && node->is_scalar()) all.push_back({node->text, node->span});
+    }
+    collect(step.children, all);
+  }
+}
+
+}  // namespace
+
+std::vector<Expression> expressions_of(const Scenario& scenario, const TargetProfile& target) {
+  std::vector<Expression> all;
+  collect(scenario.steps, all);
+  collect(scenario.finally_steps, all);
+  for (const auto& domain : target.domains) {
+    all.push_back(domain.items);
+    if (!domain.created_by.empty()) all.push_back({domain.created_by, target.span});
+  }
+  return all;
+}
+
+Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& target,
+                                const Provider& provider, Expressions& expressions,
+                                const RunOptions& options) {
+  auto folder = make_folder(options, scenario);
+  if (!folder) return tl::unexpected(folder.error());
+  if (auto kept = write_file(*folder / "scenario.yaml", scenario.text); !kept) {
+    return tl::unexpected(kept.error());
+  }
+  if (!options.plan.empty()) {
+    if (auto kept = write_file(*folder / "plan.json", options.plan); !kept) {
+      return tl::unexpected(kept.error());
+    }
+  }
+  (void)expressions.prepare(expressions_of(scenario, target));
+  {
+    Run run(scenario, target, provider, expressions, options);
+    if (auto ready = run.set_up(*folder); !ready) return tl::unexpected(ready.error());
+    run.walk();
+    run.take_down();
+    if (auto sound = run.recorded(); !sound) return tl::unexpected(sound.error());
+  }
+  point_latest(*folder);
+  auto history = read_history((*folder / "history.jsonl").string());
+  if (!history) return tl::unexpected(history.error());
+  RunOutcome outcome{judge(scenario, *history, expressions), *folder};
+  outcome.verdict.folder = folder->string();
+  auto written = write_file(*folder / "verdict.json", to_json(outcome.verdict).dump(1) + "\n");
+  if (!written) return tl::unexpected(written.error());
+  if (outcome.verdict.answer == Answer::pass && !options.keep) {
+    std::error_code ignored;
+    fs::remove_all(*folder / "evidence", ignored);
+  }
+  return outcome;
+}
+}  // namespace harness
