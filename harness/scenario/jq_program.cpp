@@ -236,6 +236,11 @@ std::unique_ptr<JqProgram> JqProgram::compile(const std::vector<std::string>& te
     CompileProblem problem;
     if (!read_message(message, lines, problem)) continue;
     locate(problem, source, texts);
+    // libjq's second word on the same error.
+    if (problem.message.starts_with("Possibly unterminated") && !problems.empty()) {
+      problems.back().message += "; an `if`, `reduce` or `try` may lack its end";
+      continue;
+    }
     problems.push_back(std::move(problem));
   }
   if (problems.empty()) {
