@@ -13,8 +13,8 @@
 namespace aima {
 namespace {
 const std::set<std::string> known_keys{
-    "name",     "type",        "description",     "image",         "command", "args",
-    "port_arg", "health_path", "startup_timeout", "native_command"};
+    "name", "type",     "description", "image",           "command",
+    "args", "port_arg", "health_path", "startup_timeout", "native_command"};
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));

@@ -18,7 +18,7 @@ struct EngineSpec {
   std::string port_arg;                      // e.g. "--port": followed by the port as an argument
   std::string health_path = "/health";
   std::chrono::milliseconds startup_timeout{300000};
-  std::vector<std::string> native_command;   // AIMA_ENGINE_<TYPE>_COMMAND overrides (split on blanks)
+  std::vector<std::string> native_command;  // AIMA_ENGINE_<TYPE>_COMMAND overrides, split on blanks
 };
 
 class EngineSet {

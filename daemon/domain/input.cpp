@@ -14,13 +14,20 @@ namespace {
 
 const char* words_for(FieldType type) {
   switch (type) {
-    case FieldType::string: return "a string";
-    case FieldType::integer: return "an integer";
-    case FieldType::number: return "a number";
-    case FieldType::boolean: return "true or false";
-    case FieldType::object: return "an object";
-    case FieldType::string_list: return "a list of strings";
-    case FieldType::object_list: return "a list of objects";
+    case FieldType::string:
+      return "a string";
+    case FieldType::integer:
+      return "an integer";
+    case FieldType::number:
+      return "a number";
+    case FieldType::boolean:
+      return "true or false";
+    case FieldType::object:
+      return "an object";
+    case FieldType::string_list:
+      return "a list of strings";
+    case FieldType::object_list:
+      return "a list of objects";
   }
   return "?";
 }
@@ -30,13 +37,20 @@ bool has_type(const Json& value, FieldType type) {
     return value.is_array() && std::all_of(value.begin(), value.end(), predicate);
   };
   switch (type) {
-    case FieldType::string: return value.is_string();
-    case FieldType::integer: return value.is_number_integer();
-    case FieldType::number: return value.is_number();
-    case FieldType::boolean: return value.is_boolean();
-    case FieldType::object: return value.is_object();
-    case FieldType::string_list: return all([](const Json& item) { return item.is_string(); });
-    case FieldType::object_list: return all([](const Json& item) { return item.is_object(); });
+    case FieldType::string:
+      return value.is_string();
+    case FieldType::integer:
+      return value.is_number_integer();
+    case FieldType::number:
+      return value.is_number();
+    case FieldType::boolean:
+      return value.is_boolean();
+    case FieldType::object:
+      return value.is_object();
+    case FieldType::string_list:
+      return all([](const Json& item) { return item.is_string(); });
+    case FieldType::object_list:
+      return all([](const Json& item) { return item.is_object(); });
   }
   return false;
 }
@@ -53,8 +67,8 @@ tl::unexpected<Error> refuse(const std::string& field, std::string message) {
 
 const Field* field_for(const std::vector<Field>& fields, const std::string& key) {
   for (const auto& field : fields)
-    if (field.name == key || std::find(field.aliases.begin(), field.aliases.end(), key) !=
-                                 field.aliases.end())
+    if (field.name == key ||
+        std::find(field.aliases.begin(), field.aliases.end(), key) != field.aliases.end())
       return &field;
   return nullptr;
 }
@@ -67,9 +81,9 @@ tl::unexpected<Error> unknown_field(const std::vector<Field>& fields, const std:
     listed += (listed.empty() ? "" : ", ") + field.name;
   }
   const std::string hint = did_you_mean(key, names);
-  return refuse(key, fmt::format("unknown field '{}'{}{}", key, hint,
-                                 listed.empty() ? "; this unit takes no input"
-                                                : " (known: " + listed + ")"));
+  return refuse(
+      key, fmt::format("unknown field '{}'{}{}", key, hint,
+                       listed.empty() ? "; this unit takes no input" : " (known: " + listed + ")"));
 }
 
 Result<void> check_value(const Field& field, const Json& value) {
@@ -82,17 +96,16 @@ Result<void> check_value(const Field& field, const Json& value) {
       return refuse(field.name, fmt::format("field '{}' must not be empty", field.name));
     if (!field.allowed.empty() &&
         std::find(field.allowed.begin(), field.allowed.end(), text) == field.allowed.end())
-      return refuse(field.name,
-                    fmt::format("field '{}' must be one of {}, not '{}'{}", field.name,
-                                fmt::join(field.allowed, ", "), text,
-                                did_you_mean(text, field.allowed)));
+      return refuse(field.name, fmt::format("field '{}' must be one of {}, not '{}'{}", field.name,
+                                            fmt::join(field.allowed, ", "), text,
+                                            did_you_mean(text, field.allowed)));
   }
   if (field.type == FieldType::integer || field.type == FieldType::number) {
     const double number = value.get<double>();
     if (number < field.minimum || number > field.maximum)
-      return refuse(field.name, fmt::format("field '{}' must be from {:.15g} to {:.15g}, not {}",
-                                            field.name, field.minimum, field.maximum,
-                                            found(value)));
+      return refuse(field.name,
+                    fmt::format("field '{}' must be from {:.15g} to {:.15g}, not {}", field.name,
+                                field.minimum, field.maximum, found(value)));
   }
   if (field.required && field.type == FieldType::object_list && value.empty())
     return refuse(field.name, fmt::format("field '{}' must not be empty", field.name));
@@ -107,7 +120,8 @@ Result<Json> parse_query_value(const Field& field, const std::string& text) {
   const char* begin = text.data();
   const char* end = begin + text.size();
   switch (field.type) {
-    case FieldType::string: return Json(text);
+    case FieldType::string:
+      return Json(text);
     case FieldType::integer: {
       std::int64_t value = 0;
       const auto [at, error] = std::from_chars(begin, end, value);
@@ -131,7 +145,8 @@ Result<Json> parse_query_value(const Field& field, const std::string& text) {
       if (!has_type(value, field.type)) return wrong();
       return value;
     }
-    case FieldType::string_list: return Json::array({text});
+    case FieldType::string_list:
+      return Json::array({text});
   }
   return wrong();
 }
@@ -153,7 +168,8 @@ Result<Json> check_input(const std::vector<Field>& fields, Json input) {
     if (auto good = check_value(*field, value); !good) return tl::unexpected(good.error());
     if (checked.contains(field->name) && checked[field->name] != value)
       return refuse(field->name, fmt::format("field '{}' is given twice with different values "
-                                             "(as '{}' too)", field->name, key));
+                                             "(as '{}' too)",
+                                             field->name, key));
     checked[field->name] = std::move(value);
   }
   for (const auto& field : fields) {

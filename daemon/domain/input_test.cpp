@@ -14,13 +14,11 @@ Field field(std::string name, FieldType type, bool required = false) {
 }
 
 std::vector<Field> sample() {
-  std::vector<Field> fields{field("id", FieldType::string, true),
-                            field("limit", FieldType::integer),
-                            field("share", FieldType::number),
-                            field("all", FieldType::boolean),
-                            field("tags", FieldType::string_list),
-                            field("config", FieldType::object),
-                            field("severity", FieldType::string)};
+  std::vector<Field> fields{
+      field("id", FieldType::string, true),  field("limit", FieldType::integer),
+      field("share", FieldType::number),     field("all", FieldType::boolean),
+      field("tags", FieldType::string_list), field("config", FieldType::object),
+      field("severity", FieldType::string)};
   fields[0].aliases = {"model_id"};
   fields[1].fallback = 10000;
   fields[1].minimum = 1;
@@ -50,8 +48,7 @@ TEST(CheckInput, NamesWhatItRefuses) {
   EXPECT_NE(refusal({{"id", ""}}).find("'id' must not be empty"), std::string::npos);
   EXPECT_NE(refusal({{"id", "a"}, {"limt", 3}}).find("'limt'; did you mean 'limit'?"),
             std::string::npos);
-  EXPECT_NE(refusal({{"id", "a"}, {"limit", 0}}).find("from 1 to 10000, not 0"),
-            std::string::npos);
+  EXPECT_NE(refusal({{"id", "a"}, {"limit", 0}}).find("from 1 to 10000, not 0"), std::string::npos);
   EXPECT_NE(refusal({{"id", "a"}, {"limit", 1.5}}).find("'limit' must be an integer"),
             std::string::npos);
   EXPECT_NE(refusal({{"id", "a"}, {"tags", Json::array({"x", 1})}}).find("list of strings"),

@@ -11,9 +11,8 @@ tl::unexpected<Error> refuse(const std::string& field, const std::string& messag
   return fail(400, "invalid_input", "field '" + field + "' " + message, Json{{"field", field}});
 }
 bool has_control(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 }  // namespace
 

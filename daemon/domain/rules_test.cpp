@@ -21,8 +21,8 @@ std::string refusal(const Json& steps) {
 }
 
 TEST(Steps, AcceptsADiamond) {
-  auto steps = parse_steps(Json::array(
-      {step("d", {"b", "c"}), step("b", {"a"}), step("c", {"a", "a"}), step("a")}));
+  auto steps = parse_steps(
+      Json::array({step("d", {"b", "c"}), step("b", {"a"}), step("c", {"a", "a"}), step("a")}));
   ASSERT_TRUE(steps) << steps.error().message;
   EXPECT_EQ((*steps)[0].depends_on, (std::vector<std::size_t>{1, 2}));
   EXPECT_EQ((*steps)[2].depends_on, (std::vector<std::size_t>{3}));
@@ -63,7 +63,7 @@ TEST(Steps, AsksAboutUnits) {
 TEST(Rules, Names) {
   EXPECT_TRUE(check_name("name", "TinyLlama 1.1B (übung)"));
   for (const std::string& bad : {std::string(), std::string("a\nb"), std::string(" a"),
-                                std::string("a "), std::string(201, 'x'), std::string("a\0b", 3)})
+                                 std::string("a "), std::string(201, 'x'), std::string("a\0b", 3)})
     EXPECT_FALSE(check_name("name", bad)) << bad;
 }
 

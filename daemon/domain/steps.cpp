@@ -18,8 +18,8 @@ tl::unexpected<Error> refuse(std::size_t index, std::string_view field, std::str
 
 bool is_step_id(const std::string& id) {
   return !id.empty() && id.size() <= 100 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -27,9 +27,9 @@ Result<void> check_keys(std::size_t index, const Json& step) {
   static const std::vector<std::string> known{"id", "unit", "input", "depends_on"};
   for (const auto& [key, value] : step.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      return refuse(index, key,
-                    "unknown field" + did_you_mean(key, known) +
-                        " (known: id, unit, input, depends_on)");
+      return refuse(
+          index, key,
+          "unknown field" + did_you_mean(key, known) + " (known: id, unit, input, depends_on)");
   for (const char* key : {"id", "unit"}) {
     if (!step.contains(key)) return refuse(index, key, "is missing");
     if (!step[key].is_string()) return refuse(index, key, "must be a string");
@@ -47,8 +47,9 @@ Result<Step> parse_one(std::size_t index, const Json& json, const UnitCheck& che
   step.unit = json["unit"].get<std::string>();
   step.input = json.value("input", Json::object());
   if (!is_step_id(step.id))
-    return refuse(index, "id", "'" + step.id.substr(0, 100) +
-                                   "' must be 1 to 100 letters, digits, '-', '_' or '.'");
+    return refuse(
+        index, "id",
+        "'" + step.id.substr(0, 100) + "' must be 1 to 100 letters, digits, '-', '_' or '.'");
   if (check_unit)
     if (const std::string reason = check_unit(step.unit); !reason.empty())
       return refuse(index, "unit", reason);
@@ -115,9 +116,9 @@ Result<std::vector<Step>> parse_steps(const Json& json, const UnitCheck& check_u
       if (!name.is_string()) return refuse(i, "depends_on", "must be a list of step ids");
       const auto target = index_of.find(name.get<std::string>());
       if (target == index_of.end())
-        return refuse(i, "depends_on", fmt::format("there is no step '{}'{}",
-                                                   name.get<std::string>().substr(0, 100),
-                                                   did_you_mean(name.get<std::string>(), ids)));
+        return refuse(i, "depends_on",
+                      fmt::format("there is no step '{}'{}", name.get<std::string>().substr(0, 100),
+                                  did_you_mean(name.get<std::string>(), ids)));
       auto& list = steps[i].depends_on;
       if (std::find(list.begin(), list.end(), target->second) == list.end())
         list.push_back(target->second);

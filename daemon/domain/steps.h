@@ -13,8 +13,8 @@ namespace aima {
 struct Step {
   std::string id;
   std::string unit;
-  Json input = Json::object();            // free: the unit's own schema checks it when it runs
-  std::vector<std::size_t> depends_on;    // indices into the pipeline's steps
+  Json input = Json::object();          // free: the unit's own schema checks it when it runs
+  std::vector<std::size_t> depends_on;  // indices into the pipeline's steps
 };
 
 // "" if the unit may be a step, else the reason to refuse it.

@@ -5,7 +5,8 @@
 //   - queries that read the store answer at once, by calling `done` before returning;
 //   - writes go to Store::write, whose `done` runs on the writer thread after the durable commit;
 //   - anything that talks to an engine or waits runs on a thread of its owner (provider, pipeline).
-// `done` may be called from any thread, exactly once. The gateway posts the reply to its own thread.
+// `done` may be called from any thread, exactly once. The gateway posts the reply to its own
+// thread.
 #pragma once
 #include <functional>
 #include <memory>

@@ -71,8 +71,8 @@ Result<void> judge_header(const fs::path& folder, std::int64_t size) {
   if (header[21] != 64 || header[22] != 32 || header[23] != 32)
     return damaged("its header's payload fractions are wrong");
   if (size % page != 0)
-    return damaged(fmt::format("its size of {} bytes is no multiple of its pages of {}", size,
-                               page));
+    return damaged(
+        fmt::format("its size of {} bytes is no multiple of its pages of {}", size, page));
   const std::uint32_t application = big_endian(header.data() + 68);
   if (application != application_id)
     return refuse("store_foreign",
@@ -83,11 +83,12 @@ Result<void> judge_header(const fs::path& folder, std::int64_t size) {
 }
 
 Error locked(const fs::path& folder, const Error& error) {
-  return Error{503, "store_locked",
-               fmt::format("the database {} is locked by another program ({}); nothing was changed: "
-                           "end that program, then start again",
-                           database_path(folder).string(), error.message),
-               nullptr};
+  return Error{
+      503, "store_locked",
+      fmt::format("the database {} is locked by another program ({}); nothing was changed: "
+                  "end that program, then start again",
+                  database_path(folder).string(), error.message),
+      nullptr};
 }
 
 Error judged(const fs::path& folder, const Error& error) {

@@ -10,7 +10,7 @@
 
 namespace aima {
 
-// Holds flock(LOCK_EX) on the folder itself, so no lock file exists and a killed daemon leaves none.
+// Holds flock(LOCK_EX) on the folder itself: no lock file exists, and a killed daemon leaves none.
 class FolderLock {
  public:
   FolderLock() = default;

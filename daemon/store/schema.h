@@ -14,8 +14,8 @@ int schema_version();                                        // what this progra
 
 struct Table {
   const char* name;
-  bool unique_names;                  // names refused a second time
-  std::vector<std::string> columns;   // object fields with a column of their own
+  bool unique_names;                 // names refused a second time
+  std::vector<std::string> columns;  // object fields with a column of their own
 };
 const Table& table_of(Domain domain);
 

@@ -15,14 +15,16 @@ Error error_from(sqlite3* handle, int code, std::string_view doing) {
   switch (code & 0xff) {
     case SQLITE_FULL:
       return make(507, "disk_full", "; nothing was stored: free some space and try again");
-    case SQLITE_CONSTRAINT: return make(409, "conflict", "");
+    case SQLITE_CONSTRAINT:
+      return make(409, "conflict", "");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return make(503, "store_busy", "; another program holds the database: close it, try again");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return make(503, "store_corrupt", "; restore the database from a backup");
-    default: return make(503, "store_io", "; nothing was stored: see the log and the disk");
+    default:
+      return make(503, "store_io", "; nothing was stored: see the log and the disk");
   }
 }
 

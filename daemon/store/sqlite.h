@@ -41,7 +41,7 @@ class Database {
   Database& operator=(Database&& other) noexcept;
   ~Database() { close(); }
 
-  Result<void> run(const char* sql);           // statements without results worth reading
+  Result<void> run(const char* sql);                    // statements without results worth reading
   Result<Statement> statement(const std::string& sql);  // prepared once, kept
   Result<std::int64_t> number(const std::string& sql);  // first column of the first row
   Result<std::string> text(const std::string& sql);

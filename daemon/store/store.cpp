@@ -20,13 +20,11 @@ struct Names {
   const char* prefix;
   StoreKind kind;
 };
-constexpr Names names[domain_count] = {{"model", "model-", StoreKind::sqlite},
-                                       {"service", "svc-", StoreKind::sqlite},
-                                       {"catalog", "recipe-", StoreKind::memory},
-                                       {"skill", "skill-", StoreKind::memory},
-                                       {"pipeline", "pipe-", StoreKind::memory},
-                                       {"pipeline_run", "run-", StoreKind::memory},
-                                       {"alert", "alert-", StoreKind::memory}};
+constexpr Names names[domain_count] = {
+    {"model", "model-", StoreKind::sqlite},    {"service", "svc-", StoreKind::sqlite},
+    {"catalog", "recipe-", StoreKind::memory}, {"skill", "skill-", StoreKind::memory},
+    {"pipeline", "pipe-", StoreKind::memory},  {"pipeline_run", "run-", StoreKind::memory},
+    {"alert", "alert-", StoreKind::memory}};
 
 tl::unexpected<Error> closed_error() {
   return fail(503, "store_closed", "the store is closed: the daemon is shutting down");
@@ -63,7 +61,8 @@ Result<void> StoreImpl::start() {
     std::error_code ignored;
     if (std::filesystem::exists(options_.data_dir / "instances", ignored))
       log_warn("store", fmt::format("{} was used before but has no aima.db: beginning with an "
-                                    "empty store", options_.data_dir.string()));
+                                    "empty store",
+                                    options_.data_dir.string()));
     if (auto made = create_database(lock_, options_.data_dir); !made) return made;
   }
   facts_.wal_bytes_at_open = found->wal_bytes;
@@ -71,8 +70,9 @@ Result<void> StoreImpl::start() {
   database_ = std::move(found->connection);
   if (auto ready = prepare_connection(); !ready) return ready;
   if (facts_.wal_bytes_at_open > 0)
-    log_info("store", fmt::format("WAL replay: {} bytes of write-ahead log, first read took {:.1f} ms",
-                                  facts_.wal_bytes_at_open, facts_.replay_ms));
+    log_info("store",
+             fmt::format("WAL replay: {} bytes of write-ahead log, first read took {:.1f} ms",
+                         facts_.wal_bytes_at_open, facts_.replay_ms));
   readers_.set_path(database_path(options_.data_dir).string());
   writer_ = std::thread([this] { run_writer(); });
   return {};
@@ -179,8 +179,8 @@ void StoreImpl::close() {
     const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr,
                                                SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     if (code != SQLITE_OK)
-      log_warn("store", database_.error(code, "the write-ahead log was not emptied at close")
-                            .message);
+      log_warn("store",
+               database_.error(code, "the write-ahead log was not emptied at close").message);
     database_.close();
   }
   lock_ = FolderLock();

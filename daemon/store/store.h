@@ -60,8 +60,8 @@ struct StoreFacts {        // for system.info and the log
 
 class Store {
  public:
-  // Locks the data folder, opens, checks and migrates. Damaged, locked or newer: refused (the caller
-  // exits 74), the files byte for byte as they were.
+  // Locks the data folder, opens, checks and migrates. Damaged, locked or newer: refused (the
+  // caller exits 74), the files byte for byte as they were.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   virtual ~Store() = default;
 
@@ -83,6 +83,7 @@ class Store {
 };
 
 const char* name_of(Domain domain);        // "model", "service", …
-const char* id_prefix_of(Domain domain);   // "model-", "svc-", "recipe-", "skill-", "pipe-", "run-", "alert-"
+// "model-", "svc-", "recipe-", "skill-", "pipe-", "run-", "alert-"
+const char* id_prefix_of(Domain domain);
 StoreKind default_kind_of(Domain domain);
 }  // namespace aima

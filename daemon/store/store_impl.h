@@ -96,11 +96,11 @@ class StoreImpl final : public Store {
   std::atomic<bool> usable_{true};
   std::atomic<bool> closed_{false};
 
-  sqlite::Database database_;     // the writer thread's, once it runs
-  bool in_transaction_ = false;   // of the writer thread
+  sqlite::Database database_;    // the writer thread's, once it runs
+  bool in_transaction_ = false;  // of the writer thread
   bool in_savepoint_ = false;
-  int wal_pages_ = 0;             // as SQLite's hook tells after each commit
-  int checkpoint_at_ = 0;         // pages of log at which to try again
+  int wal_pages_ = 0;      // as SQLite's hook tells after each commit
+  int checkpoint_at_ = 0;  // pages of log at which to try again
   int changes_at_last_commit_ = 0;
   ReaderPool readers_;
 

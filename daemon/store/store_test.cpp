@@ -124,9 +124,8 @@ TEST_P(BothKinds, EachJobOfAGroupSucceedsOrFailsAlone) {
   const auto queue = [&](WriteJob job) {
     auto promise = std::make_shared<std::promise<Result<Json>>>();
     results.push_back(promise->get_future());
-    store->write(std::move(job), [promise](Result<Json> result) {
-      promise->set_value(std::move(result));
-    });
+    store->write(std::move(job),
+                 [promise](Result<Json> result) { promise->set_value(std::move(result)); });
   };
   queue([released](Transaction&) -> Result<Json> {
     released.wait();
@@ -156,8 +155,8 @@ TEST(Store, KeepsWhatIsInSqliteAndForgetsWhatIsInMemory) {
     auto store = open_store(folder);
     model = *store->write_and_wait(insert_job(Domain::model, "m", {{"size", 12}, {"t", "ü"}}));
     ASSERT_TRUE(store->write_and_wait(insert_job(Domain::skill, "s")));
-    ASSERT_TRUE(store->write_and_wait(
-        insert_job(Domain::service, "x", {{"model_id", model["id"]}})));
+    ASSERT_TRUE(
+        store->write_and_wait(insert_job(Domain::service, "x", {{"model_id", model["id"]}})));
   }
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "aima.db-wal"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "aima.db-shm"));
@@ -181,8 +180,8 @@ TEST(Store, EverythingSurvivesInSqlite) {
 TEST(Store, AServiceNeedsItsModel) {
   TestFolder folder;
   auto store = open_store(folder);
-  auto orphan = store->write_and_wait(
-      insert_job(Domain::service, "x", {{"model_id", "model-00000000"}}));
+  auto orphan =
+      store->write_and_wait(insert_job(Domain::service, "x", {{"model_id", "model-00000000"}}));
   ASSERT_FALSE(orphan);
   EXPECT_EQ(orphan.error().http_status, 409);
   EXPECT_TRUE(store->usable());
@@ -259,8 +258,8 @@ TEST(Store, TheLogStaysSmallUnderManyWrites) {
   const std::string bulk(20000, 'x');
   std::uintmax_t largest = 0;
   for (int i = 0; i < 1500; ++i) {
-    ASSERT_TRUE(store->write_and_wait(
-        insert_job(Domain::model, std::to_string(i), {{"bulk", bulk}})));
+    ASSERT_TRUE(
+        store->write_and_wait(insert_job(Domain::model, std::to_string(i), {{"bulk", bulk}})));
     largest = std::max(largest, std::filesystem::file_size(folder.path() / "aima.db-wal"));
   }
   EXPECT_GT(std::filesystem::file_size(folder.path() / "aima.db"), 20u << 20);

@@ -38,10 +38,10 @@ class MemoryTable {
 
   // Records a change made on the working rows by the running job.
   void change(const std::string& id, MemoryRows::Object object);
-  void undo_job();     // takes the running job's changes back
-  void keep_job();     // they stay, subject to the group
-  void undo_group();   // the commit failed: all of the group's changes go
-  void publish();      // the group committed: readers see it
+  void undo_job();    // takes the running job's changes back
+  void keep_job();    // they stay, subject to the group
+  void undo_group();  // the commit failed: all of the group's changes go
+  void publish();     // the group committed: readers see it
 
   MemoryRows::Object get(const std::string& id) const;
   MemoryRows::Object find_by_name(const std::string& name) const;

@@ -23,8 +23,8 @@ Result<Json> parse(const Table& table, const std::string& body) {
   return object;
 }
 
-Result<std::optional<Json>> get_where(sqlite::Database& database, Domain domain,
-                                      const char* column, const std::string& value) {
+Result<std::optional<Json>> get_where(sqlite::Database& database, Domain domain, const char* column,
+                                      const std::string& value) {
   const Table& table = table_of(domain);
   std::string body;
   {
@@ -49,9 +49,8 @@ std::string condition(const Table& table, const ListQuery& query) {
     const bool column = field == "id" || std::find(table.columns.begin(), table.columns.end(),
                                                    field) != table.columns.end();
     // Field names are the units' own words, never the client's; the check keeps it so.
-    const bool plain = std::all_of(field.begin(), field.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || c == '_';
-    });
+    const bool plain = std::all_of(field.begin(), field.end(),
+                                   [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
     if (!plain) return " WHERE 0";
     sql += sql.empty() ? " WHERE " : " AND ";
     sql += column ? field + "=?" : fmt::format("json_extract(body,'$.{}')=?", field);
@@ -86,8 +85,7 @@ std::string page_sql(const Table& table, const ListQuery& query) {
                      condition(table, query));
 }
 
-void bind_columns(sqlite::Statement& statement, const Table& table, const Json& object,
-                  int index) {
+void bind_columns(sqlite::Statement& statement, const Table& table, const Json& object, int index) {
   for (const auto& column : table.columns) {
     ++index;
     const auto value = object.find(column);
@@ -143,9 +141,8 @@ Result<void> insert(sqlite::Database& database, Domain domain, const Json& objec
   const Table& table = table_of(domain);
   std::string marks;
   for (std::size_t i = 0; i < table.columns.size() + 1; ++i) marks += "?,";
-  auto statement = database.statement(fmt::format("INSERT INTO {}(id,{},body) VALUES({}?)",
-                                                  table.name, fmt::join(table.columns, ","),
-                                                  marks));
+  auto statement = database.statement(fmt::format(
+      "INSERT INTO {}(id,{},body) VALUES({}?)", table.name, fmt::join(table.columns, ","), marks));
   if (!statement) return tl::unexpected(statement.error());
   const std::string body = text_of(object);
   statement->bind(1, object.at("id").get_ref<const std::string&>());
@@ -160,8 +157,8 @@ Result<void> insert(sqlite::Database& database, Domain domain, const Json& objec
 
 Result<bool> update(sqlite::Database& database, Domain domain, const Json& object) {
   const Table& table = table_of(domain);
-  auto statement = database.statement(fmt::format(
-      "UPDATE {} SET {}=?,body=? WHERE id=?", table.name, fmt::join(table.columns, "=?,")));
+  auto statement = database.statement(fmt::format("UPDATE {} SET {}=?,body=? WHERE id=?",
+                                                  table.name, fmt::join(table.columns, "=?,")));
   if (!statement) return tl::unexpected(statement.error());
   const std::string body = text_of(object);
   const int columns = static_cast<int>(table.columns.size());

@@ -14,6 +14,7 @@ Result<std::optional<Json>> find_by_name(sqlite::Database& database, Domain doma
 // Give both of its statements one snapshot by running it inside a transaction.
 Result<Page> list(sqlite::Database& database, Domain domain, const ListQuery& query);
 Result<void> insert(sqlite::Database& database, Domain domain, const Json& object);
-Result<bool> update(sqlite::Database& database, Domain domain, const Json& object);  // false: no row
+// false: there is no such row.
+Result<bool> update(sqlite::Database& database, Domain domain, const Json& object);
 Result<bool> erase(sqlite::Database& database, Domain domain, const std::string& id);
 }  // namespace aima::table_sqlite

@@ -191,8 +191,8 @@ void StoreImpl::run_writer() {
 
 // Writes the version it has read: a change of nothing, but through the log and its fsync.
 void StoreImpl::probe() {
-  const std::string sql = fmt::format("BEGIN IMMEDIATE;PRAGMA user_version={};COMMIT",
-                                      schema_version());
+  const std::string sql =
+      fmt::format("BEGIN IMMEDIATE;PRAGMA user_version={};COMMIT", schema_version());
   if (auto written = database_.run(sql.c_str()); !written) {
     if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
     return;

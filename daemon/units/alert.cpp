@@ -26,8 +26,8 @@ void add_alert_units(const UnitContext& context) {
   context.registry.add(std::move(create));
   add_get_and_list(context.registry, store, Domain::alert,
                    {string_field("severity", "only of this severity")});
-  Unit erase{"alert", "delete", UnitKind::command, "Deletes an alert rule",
-             {id_field(Domain::alert)}, {}};
+  Unit erase{
+      "alert", "delete", UnitKind::command, "Deletes an alert rule", {id_field(Domain::alert)}, {}};
   erase.run = [&store](Call call, Done done) {
     erase_object(store, Domain::alert, call.input["id"].get<std::string>(), {}, std::move(done));
   };

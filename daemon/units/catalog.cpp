@@ -70,13 +70,18 @@ Result<Json> match_recipes(Store& store, const Json& input) {
 
 void add_catalog_units(const UnitContext& context) {
   Store& store = context.store;
-  Unit create{"catalog", "create", UnitKind::command, "Stores a recipe",
-              {string_field("name", "how people call it; unique", true),
-               string_field("engine_type", "the engine it configures"),
-               typed("hardware", FieldType::object, "what it needs, e.g. {\"gpu_vendor\":\"NVIDIA\"}"),
-               typed("config", FieldType::object, "the engine's settings"),
-               typed("models", FieldType::string_list, "models it is meant for; none: any"),
-               typed("tags", FieldType::string_list, "free words")}, {}};
+  Unit create{
+      "catalog",
+      "create",
+      UnitKind::command,
+      "Stores a recipe",
+      {string_field("name", "how people call it; unique", true),
+       string_field("engine_type", "the engine it configures"),
+       typed("hardware", FieldType::object, "what it needs, e.g. {\"gpu_vendor\":\"NVIDIA\"}"),
+       typed("config", FieldType::object, "the engine's settings"),
+       typed("models", FieldType::string_list, "models it is meant for; none: any"),
+       typed("tags", FieldType::string_list, "free words")},
+      {}};
   create.run = [&store](Call call, Done done) {
     auto recipe = checked_recipe(call.input);
     if (!recipe) return done(tl::unexpected(recipe.error()));
@@ -86,8 +91,12 @@ void add_catalog_units(const UnitContext& context) {
   add_get_and_list(context.registry, store, Domain::catalog,
                    {string_field("engine_type", "only for this engine")});
 
-  Unit erase{"catalog", "delete", UnitKind::command, "Deletes a recipe",
-             {id_field(Domain::catalog, {"recipe_id"})}, {}};
+  Unit erase{"catalog",
+             "delete",
+             UnitKind::command,
+             "Deletes a recipe",
+             {id_field(Domain::catalog, {"recipe_id"})},
+             {}};
   erase.run = [&store](Call call, Done done) {
     erase_object(store, Domain::catalog, call.input["id"].get<std::string>(), {}, std::move(done));
   };
@@ -96,9 +105,13 @@ void add_catalog_units(const UnitContext& context) {
   Field hardware = typed("hardware", FieldType::object,
                          "the machine, e.g. {\"gpu_vendor\":\"NVIDIA\",\"vram_gb\":24}");
   hardware.required = true;
-  Unit match{"catalog", "match", UnitKind::query, "Recipes that fit a machine, best first",
+  Unit match{"catalog",
+             "match",
+             UnitKind::query,
+             "Recipes that fit a machine, best first",
              list_fields({hardware, string_field("engine_type", "only for this engine"),
-                          string_field("model", "only for this model")}), {}};
+                          string_field("model", "only for this model")}),
+             {}};
   match.run = [&store](Call call, Done done) { done(match_recipes(store, call.input)); };
   context.registry.add(std::move(match));
 }

@@ -15,8 +15,8 @@ Field string_field(std::string name, std::string help, bool required) {
 }
 
 Field id_field(Domain domain, std::vector<std::string> more_aliases) {
-  Field field = string_field("id", fmt::format("the id, as {}… in the list", id_prefix_of(domain)),
-                             true);
+  Field field =
+      string_field("id", fmt::format("the id, as {}… in the list", id_prefix_of(domain)), true);
   field.aliases = std::move(more_aliases);
   field.aliases.push_back(std::string(name_of(domain)) + "_id");
   return field;
@@ -81,16 +81,19 @@ void add_get_and_list(UnitRegistry& registry, Store& store, Domain domain,
                       std::vector<Field> filters) {
   std::vector<std::string> filter_names;
   for (const auto& field : filters) filter_names.push_back(field.name);
-  Unit get{name_of(domain), "get", UnitKind::query, fmt::format("One {}", name_of(domain)),
+  Unit get{name_of(domain),    "get", UnitKind::query, fmt::format("One {}", name_of(domain)),
            {id_field(domain)}, {}};
   get.run = [&store, domain](Call call, Done done) {
     done(get_object(store, domain, call.input["id"].get<std::string>()));
   };
   registry.add(std::move(get));
 
-  Unit list{name_of(domain), "list", UnitKind::query,
+  Unit list{name_of(domain),
+            "list",
+            UnitKind::query,
             fmt::format("Every {}, oldest first", name_of(domain)),
-            list_fields(std::move(filters)), {}};
+            list_fields(std::move(filters)),
+            {}};
   list.run = [&store, domain, filter_names](Call call, Done done) {
     auto page = store.list(domain, list_query(call.input, filter_names));
     if (!page) return done(tl::unexpected(page.error()));
@@ -127,8 +130,7 @@ void erase_object(Store& store, Domain domain, std::string id, MayErase may, Don
   if (auto known = store.get(domain, id); known && !*known)
     return done(tl::unexpected(not_found(store, domain, id)));
   store.write(
-      [domain, id = std::move(id), may = std::move(may)](Transaction& transaction)
-          -> Result<Json> {
+      [domain, id = std::move(id), may = std::move(may)](Transaction& transaction) -> Result<Json> {
         auto object = transaction.get(domain, id);
         if (!object) return tl::unexpected(object.error());
         if (!*object)

@@ -10,8 +10,12 @@
 namespace aima {
 void add_engine_units(const UnitContext& context) {
   const EngineSet& engines = context.engines;
-  Unit list{"engine", "list", UnitKind::query, "Every engine type",
-            list_fields({string_field("type", "only of this type")}), {}};
+  Unit list{"engine",
+            "list",
+            UnitKind::query,
+            "Every engine type",
+            list_fields({string_field("type", "only of this type")}),
+            {}};
   list.run = [&engines](Call call, Done done) {
     const auto query = list_query(call.input, {"type"});
     Page page;

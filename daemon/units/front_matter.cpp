@@ -32,8 +32,11 @@ Result<Json> parse_skill_asset(std::string_view file, std::string_view text) {
   if (!text.starts_with("---\n")) return refuse("does not begin with a line '---'");
   const auto end = text.find("\n---\n", 3);
   if (end == std::string_view::npos) return refuse("its front matter has no end line '---'");
-  Json skill{{"name", ""},     {"description", ""}, {"keywords", Json::array()},
-             {"category", ""}, {"content", std::string(trim(text.substr(end + 5)))},
+  Json skill{{"name", ""},
+             {"description", ""},
+             {"keywords", Json::array()},
+             {"category", ""},
+             {"content", std::string(trim(text.substr(end + 5)))},
              {"source", "builtin"}};
   std::string_view head = text.substr(4, end - 4 + 1);
   while (!head.empty()) {

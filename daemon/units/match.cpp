@@ -13,8 +13,8 @@ std::string lower(std::string text) {
 bool satisfies(const Json& needed, const Json& has) {
   if (needed.is_array())
     return needed.empty() || std::any_of(needed.begin(), needed.end(), [&](const Json& choice) {
-      return satisfies(choice, has);
-    });
+             return satisfies(choice, has);
+           });
   if (has.is_array())
     return std::any_of(has.begin(), has.end(),
                        [&](const Json& one) { return satisfies(needed, one); });

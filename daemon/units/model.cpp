@@ -78,11 +78,11 @@ Result<void> no_services(Transaction& transaction, const Json& model) {
   }
   if (services->total > ids.size())
     named += fmt::format(" and {} more", services->total - ids.size());
-  return fail(409, "in_use",
-              fmt::format("model {} has {} service{} ({}): delete {} first", id, services->total,
-                          services->total == 1 ? "" : "s", named,
-                          services->total == 1 ? "it" : "them"),
-              Json{{"id", id}, {"services", ids}});
+  return fail(
+      409, "in_use",
+      fmt::format("model {} has {} service{} ({}): delete {} first", id, services->total,
+                  services->total == 1 ? "" : "s", named, services->total == 1 ? "it" : "them"),
+      Json{{"id", id}, {"services", ids}});
 }
 }  // namespace
 
@@ -96,13 +96,17 @@ void add_model_units(const UnitContext& context) {
   };
   context.registry.add(std::move(create));
 
-  add_get_and_list(context.registry, store, Domain::model,
-                   {string_field("type", "only of this type"),
-                    string_field("status", "only with this status"),
-                    string_field("source", "only from this source")});
+  add_get_and_list(
+      context.registry, store, Domain::model,
+      {string_field("type", "only of this type"), string_field("status", "only with this status"),
+       string_field("source", "only from this source")});
 
-  Unit erase{"model", "delete", UnitKind::command,
-             "Forgets a model; refused while services use it", {id_field(Domain::model)}, {}};
+  Unit erase{"model",
+             "delete",
+             UnitKind::command,
+             "Forgets a model; refused while services use it",
+             {id_field(Domain::model)},
+             {}};
   erase.run = [&store](Call call, Done done) {
     erase_object(store, Domain::model, call.input["id"].get<std::string>(), no_services,
                  std::move(done));

@@ -25,9 +25,8 @@ std::string why_not_a_step(const UnitRegistry& registry, const std::string& unit
 Result<Json> checked_pipeline(const UnitRegistry& registry, const Json& input) {
   if (auto good = check_name("name", input["name"].get<std::string>()); !good)
     return tl::unexpected(good.error());
-  auto steps = parse_steps(input["steps"], [&](const std::string& unit) {
-    return why_not_a_step(registry, unit);
-  });
+  auto steps = parse_steps(input["steps"],
+                           [&](const std::string& unit) { return why_not_a_step(registry, unit); });
   if (!steps) return tl::unexpected(steps.error());
   Json stored = Json::array();
   for (const auto& step : *steps) {
@@ -68,19 +67,23 @@ Result<void> erase_ended_runs(Transaction& transaction, const Json& pipeline) {
 
 void add_run_units(const UnitContext& context) {
   PipelineRunner& runner = context.pipelines;
-  Unit run{"pipeline", "run", UnitKind::command, "Starts a run and answers its id at once",
-           {id_field(Domain::pipeline)}, {}};
+  Unit run{"pipeline",
+           "run",
+           UnitKind::command,
+           "Starts a run and answers its id at once",
+           {id_field(Domain::pipeline)},
+           {}};
   run.run = [&runner](Call call, Done done) { runner.run(std::move(call), std::move(done)); };
   context.registry.add(std::move(run));
 
   const Field run_id = id_field(Domain::pipeline_run, {"run_id"});
   Unit status{"pipeline", "status", UnitKind::query, "A run: its status and its steps'",
-              {run_id}, {}};
+              {run_id},   {}};
   status.run = [&runner](Call call, Done done) { runner.status(std::move(call), std::move(done)); };
   context.registry.add(std::move(status));
 
   Unit cancel{"pipeline", "cancel", UnitKind::command, "Ends a run at the next step boundary",
-              {run_id}, {}};
+              {run_id},   {}};
   cancel.run = [&runner](Call call, Done done) { runner.cancel(std::move(call), std::move(done)); };
   context.registry.add(std::move(cancel));
 }
@@ -90,9 +93,13 @@ void add_pipeline_units(const UnitContext& context) {
   Store& store = context.store;
   Field steps = string_field("steps", "[{id, unit, input, depends_on}]", true);
   steps.type = FieldType::object_list;
-  Unit create{"pipeline", "create", UnitKind::command, "Stores a pipeline: a DAG of units",
+  Unit create{"pipeline",
+              "create",
+              UnitKind::command,
+              "Stores a pipeline: a DAG of units",
               {string_field("name", "how people call it; unique", true),
-               string_field("description", "one line"), steps}, {}};
+               string_field("description", "one line"), steps},
+              {}};
   create.run = [&store, &registry = context.registry](Call call, Done done) {
     auto pipeline = checked_pipeline(registry, call.input);
     if (!pipeline) return done(tl::unexpected(pipeline.error()));
@@ -101,8 +108,12 @@ void add_pipeline_units(const UnitContext& context) {
   context.registry.add(std::move(create));
   add_get_and_list(context.registry, store, Domain::pipeline, {});
 
-  Unit erase{"pipeline", "delete", UnitKind::command, "Deletes a pipeline and its ended runs",
-             {id_field(Domain::pipeline)}, {}};
+  Unit erase{"pipeline",
+             "delete",
+             UnitKind::command,
+             "Deletes a pipeline and its ended runs",
+             {id_field(Domain::pipeline)},
+             {}};
   erase.run = [&store](Call call, Done done) {
     erase_object(store, Domain::pipeline, call.input["id"].get<std::string>(), erase_ended_runs,
                  std::move(done));

@@ -56,9 +56,8 @@ std::vector<std::size_t> PipelineRun::begin_ready_steps() {
       if (status_of(i) != "pending") continue;
       const auto& waits_for = steps_[i].depends_on;
       const auto any = [&](auto... status) {
-        return std::any_of(waits_for.begin(), waits_for.end(), [&](std::size_t on) {
-          return ((status_of(on) == status) || ...);
-        });
+        return std::any_of(waits_for.begin(), waits_for.end(),
+                           [&](std::size_t on) { return ((status_of(on) == status) || ...); });
       };
       Json& record = record_["steps"][i];
       if (any("failed", "skipped")) {
@@ -92,8 +91,8 @@ void PipelineRun::step_ended(std::size_t index, Result<Json> result) {
   if (size <= most_output_bytes)
     record["output"] = std::move(*result);
   else
-    record["output_omitted"] = fmt::format("{} bytes; a run keeps at most {} of each step", size,
-                                           most_output_bytes);
+    record["output_omitted"] =
+        fmt::format("{} bytes; a run keeps at most {} of each step", size, most_output_bytes);
 }
 
 void PipelineRun::cut(const std::string& reason) {

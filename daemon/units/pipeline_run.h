@@ -19,13 +19,13 @@ class PipelineRun {
   std::vector<std::size_t> begin_ready_steps();
   void step_ended(std::size_t index, Result<Json> result);
 
-  // No further step begins; `status` and `reason` are the run's once the steps in flight have ended.
+  // No further step begins; `status` and `reason` are the run's once the steps in flight ended.
   void cut(const std::string& reason);
   bool is_cut() const { return cut_; }
   void abandon_steps_in_flight();  // they did not answer in time: recorded as interrupted
 
-  bool ended() const;    // nothing in flight and nothing left to begin
-  void finish();         // sets the final status; only when ended()
+  bool ended() const;            // nothing in flight and nothing left to begin
+  void finish();                 // sets the final status; only when ended()
   std::string progress() const;  // "2 of 5 steps done, last 'b'; not begun: c, d"
 
   std::string id() const { return record_["id"].get<std::string>(); }

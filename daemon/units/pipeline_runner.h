@@ -4,10 +4,11 @@
 // dependencies are done (so independent steps overlap) and takes their answers from its inbox.
 // UnitRegistry::execute is therefore called from this thread, not from the gateway's I/O thread.
 //
-// A run's record: {id, pipeline_id, pipeline_name, status, reason, created_at, updated_at, ended_at,
-// steps:[{id, unit, status, started_at, ended_at, output, error}]}. Run status: running, cancelling,
-// completed, failed, cancelled, interrupted (its daemon died). Step status: pending, running,
-// completed, failed, skipped (a dependency failed), cancelled, interrupted.
+// A run's record: {id, pipeline_id, pipeline_name, status, reason, created_at, updated_at,
+// ended_at, steps:[{id, unit, status, started_at, ended_at, output, error}]}.
+// Run status: running, cancelling, completed, failed, cancelled, interrupted (its daemon died).
+// Step status: pending, running, completed, failed, skipped (a dependency failed), cancelled,
+// interrupted.
 #pragma once
 #include <chrono>
 #include <functional>

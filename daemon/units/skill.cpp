@@ -59,7 +59,8 @@ Result<Json> checked_skill(const Json& input) {
               {"source", "user"}};
 }
 
-// What the assets ask the store to become. Empty when it is so already: a start then writes nothing.
+// What the assets ask the store to become. Empty when it is so already: then a start writes
+// nothing.
 struct SeedPlan {
   std::vector<Json> insert, update;
   std::vector<std::string> erase;
@@ -92,7 +93,8 @@ Result<SeedPlan> plan_seed(Store& store) {
     if (!taken) return tl::unexpected(taken.error());
     if (*taken)
       log_warn("skill", fmt::format("the built-in skill '{}' is not loaded: the user's {} has its "
-                                    "name", name, (**taken)["id"].get<std::string>()));
+                                    "name",
+                                    name, (**taken)["id"].get<std::string>()));
     else
       plan.insert.push_back(std::move(*skill));
   }
@@ -128,11 +130,15 @@ void add_skill_units(const UnitContext& context) {
   Store& store = context.store;
   Field keywords = string_field("keywords", "words it is found by");
   keywords.type = FieldType::string_list;
-  Unit create{"skill", "create", UnitKind::command, "Stores a skill",
+  Unit create{"skill",
+              "create",
+              UnitKind::command,
+              "Stores a skill",
               {string_field("name", "how people call it; unique", true),
                string_field("description", "one line"), keywords,
                string_field("category", "e.g. operations"),
-               string_field("content", "the skill itself, Markdown")}, {}};
+               string_field("content", "the skill itself, Markdown")},
+              {}};
   create.run = [&store](Call call, Done done) {
     auto skill = checked_skill(call.input);
     if (!skill) return done(tl::unexpected(skill.error()));
@@ -145,15 +151,19 @@ void add_skill_units(const UnitContext& context) {
   add_get_and_list(context.registry, store, Domain::skill,
                    {string_field("category", "only of this category"), source});
 
-  Unit erase{"skill", "delete", UnitKind::command, "Deletes a skill; built-in ones stay",
-             {id_field(Domain::skill)}, {}};
+  Unit erase{"skill",
+             "delete",
+             UnitKind::command,
+             "Deletes a skill; built-in ones stay",
+             {id_field(Domain::skill)},
+             {}};
   erase.run = [&store](Call call, Done done) {
     const auto user_only = [](Transaction&, const Json& skill) -> Result<void> {
       if (skill.value("source", "") != "builtin") return {};
       return fail(409, "builtin",
                   fmt::format("skill {} ('{}') is built in and cannot be deleted: it would be back "
-                              "after the next start", skill["id"].get<std::string>(),
-                              skill["name"].get<std::string>()));
+                              "after the next start",
+                              skill["id"].get<std::string>(), skill["name"].get<std::string>()));
     };
     erase_object(store, Domain::skill, call.input["id"].get<std::string>(), user_only,
                  std::move(done));
@@ -162,9 +172,12 @@ void add_skill_units(const UnitContext& context) {
 
   Field query = string_field("query", "words; each must be found", true);
   query.aliases = {"q"};
-  Unit find{"skill", "search", UnitKind::query,
+  Unit find{"skill",
+            "search",
+            UnitKind::query,
             "Skills by the words in name, description, keywords and content, best first",
-            list_fields({query, string_field("category", "only of this category"), source}), {}};
+            list_fields({query, string_field("category", "only of this category"), source}),
+            {}};
   find.run = [&store](Call call, Done done) { done(search(store, call.input)); };
   context.registry.add(std::move(find));
 }

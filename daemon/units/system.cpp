@@ -6,13 +6,20 @@ namespace aima {
 namespace {
 const char* word_for(FieldType type) {
   switch (type) {
-    case FieldType::string: return "string";
-    case FieldType::integer: return "integer";
-    case FieldType::number: return "number";
-    case FieldType::boolean: return "boolean";
-    case FieldType::object: return "object";
-    case FieldType::string_list: return "list of strings";
-    case FieldType::object_list: return "list of objects";
+    case FieldType::string:
+      return "string";
+    case FieldType::integer:
+      return "integer";
+    case FieldType::number:
+      return "number";
+    case FieldType::boolean:
+      return "boolean";
+    case FieldType::object:
+      return "object";
+    case FieldType::string_list:
+      return "list of strings";
+    case FieldType::object_list:
+      return "list of objects";
   }
   return "?";
 }
@@ -38,7 +45,7 @@ Json describe(const Unit& unit) {
 
 void add_system_units(const UnitContext& context) {
   Unit info{"system", "info", UnitKind::query, "This daemon: version, stores, provider, limits",
-            {}, {}};
+            {},       {}};
   info.run = [make = context.system_info](Call, Done done) {
     done(make ? make() : Json::object());
   };
