@@ -25,7 +25,7 @@
 //                 last_log[]; where its step ended ok, the scenario had asked for the refusal
 //   daemon.exit   instance, pid, code | signal, core, asked ("" or the step that asked for it),
 //                 expected (bool: how it died is how it was made to die), after_us (since asked),
-//                 last_log[], [oom] (what points to the out-of-memory killer)
+//                 last_log[], [reason], [oom] (what points to the out-of-memory killer)
 //   signal.sent   instance, pid, signal, step
 //   process.state instance, state ("T", "R", …), step    — proof of a pause or resume
 //   fault.debt    id, fault, undo{…}, step          — durable before the fault strikes
@@ -35,7 +35,8 @@
 //   request.begin id, step, method, target | command
 //   request.end   id, step, outcome (ok | fail | indeterminate), status, error, begin_us, end_us
 //   fact          name, value, text                 — `observe`, and what the runner itself knows
-//   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}]   — after every run
+//   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}], [ended[…]: what was
+//                 ended with the run and is nobody's leak]   — after every run
 //   interrupted   signal
 //   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet)
 #pragma once

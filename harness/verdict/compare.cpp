@@ -32,10 +32,15 @@ const Json* domain_of(const Event* snapshot, const std::string& domain) {
   return found == domains->end() || !found->is_object() ? nullptr : &*found;
 }
 
-Plain key_of(const Json& object, const std::string& key) {
-  if (!object.is_object()) return Plain(object);
-  const auto found = object.find(key);
-  return found == object.end() ? Plain() : Plain(*found);
+// The value of an object's key as text: 7 and "7" name the same object.
+std::string key_of(const Json& object, const std::string& key) {
+  const Json* value = &object;
+  if (object.is_object()) {
+    const auto found = object.find(key);
+    if (found == object.end()) return {};
+    value = &*found;
+  }
+  return value->is_string() ? value->get<std::string>() : compact(*value, 1000);
 }
 
 std::vector<Json> items_of(const Json& domain) {
@@ -90,12 +95,12 @@ Counts look_for(const std::vector<Json>& created, const std::vector<Json>& items
                 const std::string& key, const std::set<std::string>& passing) {
   Counts counts;
   for (const Json& object : created) {
-    const Plain id = key_of(object, key);
+    const std::string id = key_of(object, key);
     std::vector<const Json*> found;
     for (const Json& item : items) {
       if (key_of(item, key) == id) found.push_back(&item);
     }
-    const std::string name = one_line(id.dump(-1, ' ', false, Plain::error_handler_t::replace), 60);
+    const std::string name = one_line(id, 60);
     if (found.empty()) {
       counts.trouble(fmt::format("{} {} is gone", key, name));
       continue;
@@ -118,7 +123,7 @@ std::vector<Json> created_objects(const Json& before, const std::string& key) {
   std::vector<Json> out;
   const auto created = before.find("created");
   if (created == before.end() || !created->is_array()) return out;
-  std::set<Plain> ids;
+  std::set<std::string> ids;
   for (const Json& entry : *created) ids.insert(key_of(entry, key));
   for (Json& item : items_of(before)) {
     if (ids.contains(key_of(item, key))) out.push_back(std::move(item));

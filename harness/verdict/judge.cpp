@@ -8,13 +8,6 @@
 namespace harness {
 namespace {
 
-bool has_tagged_ancestor(const Scenario& scenario, const Step& step) {
-  for (const Step* outer = parent_of(scenario, step); outer; outer = parent_of(scenario, *outer)) {
-    if (is_tagged(*outer)) return true;
-  }
-  return false;
-}
-
 // An untagged step that did not do what it must: its failure ends the scenario.
 struct Stop {
   const Step* step = nullptr;
@@ -25,32 +18,40 @@ struct Stop {
 
 void consider(Stop& stop, const Step& step, Answer answer, std::int64_t n, std::string text) {
   if (answer == Answer::pass || (stop.step != nullptr && stop.n < n)) return;
-  // The inner step says why; the one around it only ends with it.
   stop = {&step, answer, n, std::move(text)};
+}
+
+// What ends the scenario is a step at the top: one inside `parallel`, `repeat` or `background` ends
+// what is around it. A fact that `observe` could not have ends nothing.
+void consider_outcomes(Stop& stop, const JudgeInput& input, const Step& step) {
+  if (is_tagged(step) || step.kind == "observe" || step.path.find('.') != std::string::npos) return;
+  for (const Event* end : input.record.step(step.path).ends) {
+    const std::string outcome = text_of(end->fields, "outcome");
+    if (outcome == "skipped") continue;
+    consider(stop, step, answer_of_outcome(outcome), end->n,
+             fmt::format("{} {}: {}", describe(step),
+                         outcome == "failed" ? "failed" : "ended as " + outcome,
+                         one_line(text_of(end->fields, "message"), 300)));
+  }
+}
+
+// Its expect, judged again: the record must bear out what the runner saw.
+void consider_expectation(Stop& stop, const JudgeInput& input, const Step& step) {
+  if (is_tagged(step) || !step.expect || step.kind == "compare" || step.kind == "observe") return;
+  const StepRecord& seen = input.record.step(step.path);
+  if (seen.ends.empty() || seen.observations.empty()) return;
+  if (text_of(seen.ends.back()->fields, "outcome") != "ok") return;
+  const Check check = check_expectation(input, step, "").front();
+  consider(stop, step, check.answer, seen.ends.back()->n,
+           fmt::format("{}: {}", describe(step), check.evidence));
 }
 
 Stop find_stop(const JudgeInput& input) {
   Stop stop;
   for (const Step* step : flatten(input.scenario)) {
-    if (is_tagged(*step) || in_finally(*step) || has_tagged_ancestor(input.scenario, *step))
-      continue;
-    for (const Event* end : input.record.step(step->path).ends) {
-      const std::string outcome = text_of(end->fields, "outcome");
-      if (outcome == "skipped") continue;
-      consider(stop, *step, answer_of_outcome(outcome), end->n,
-               fmt::format("{} {}: {}", describe(*step),
-                           outcome == "failed" ? "failed" : "ended as " + outcome,
-                           one_line(text_of(end->fields, "message"))));
-    }
-    if (!step->expect || step->kind == "compare") continue;
-    // Its expect, judged again: the record must bear out what the runner saw.
-    const Check check = check_expectation(input, *step, "").front();
-    const auto& observations = input.record.step(step->path).observations;
-    const auto& ends = input.record.step(step->path).ends;
-    if (ends.empty() || observations.empty() || check.answer == Answer::pass) continue;
-    if (text_of(ends.back()->fields, "outcome") != "ok") continue;
-    consider(stop, *step, check.answer, ends.back()->n,
-             fmt::format("{}: {}", describe(*step), check.evidence));
+    if (in_finally(*step)) continue;
+    consider_outcomes(stop, input, *step);
+    consider_expectation(stop, input, *step);
   }
   return stop;
 }

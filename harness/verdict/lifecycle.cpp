@@ -46,6 +46,8 @@ bool is_crash(const std::string& signal) {
 }
 
 bool kill_was_sent(const RunRecord& record, const Event& exit) {
+  // At the end of a run the harness kills what did not go: the exit itself says so.
+  if (text_of(exit.fields, "reason").ends_with("ended by the harness")) return true;
   for (const Event* sent : record.signals) {
     if (sent->n < exit.n && signal_name(sent->fields) == "SIGKILL" &&
         integer_of(sent->fields, "pid") == integer_of(exit.fields, "pid")) {
@@ -79,15 +81,12 @@ Breach exit_breach(const RunRecord& record, const InstanceRecord& instance) {
     breach.crash = true;
     breach.text = fmt::format("{} ended by itself: {}", who, death_of(exit.fields));
   } else {
-    const auto after = exit.fields.find("after_us");
-    const std::string when =
-        after != exit.fields.end() && after->is_number()
-            ? fmt::format(" {:.0f} ms after it was asked",
-                          static_cast<double>(integer_of(exit.fields, "after_us")) / 1000.0)
-            : "";
-    breach.text = fmt::format("{} did not end as asked by step {}: {}{}", who, breach.step,
-                              death_of(exit.fields), when);
+    const auto after_ms = static_cast<double>(integer_of(exit.fields, "after_us")) / 1000.0;
+    breach.text = fmt::format("{} did not end as asked by step {}: {} {:.0f} ms after it was asked",
+                              who, breach.step, death_of(exit.fields), after_ms);
   }
+  const std::string reason = one_line(text_of(exit.fields, "reason"), 160);
+  if (!reason.empty()) breach.text += "; " + reason;
   return breach;
 }
 

@@ -1,0 +1,65 @@
+// `aima-harness report RUN… --format F`: renders stored runs. Starts nothing.
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/stored_run.h"
+#include "harness/report/reporter.h"
+
+namespace harness {
+namespace {
+
+std::string known_formats() {
+  std::string out;
+  for (const auto& reporter : reporters()) {
+    out += (out.empty() ? "" : ", ") + std::string(reporter.name);
+  }
+  return out;
+}
+
+// Renders one format to a file, or to standard output for "-".
+Result<void> write_report(const CommandContext& context, const Reporter& reporter,
+                          const std::string& file, const std::vector<Verdict>& verdicts) {
+  const bool screen = file.empty() || file == "-";
+  ReportOptions options;
+  options.colour = screen && context.colour;
+  options.width = screen ? context.width : 100;
+  const std::string text = reporter.render(verdicts, options);
+  if (!screen) return write_text(file, text);
+  context.out << text;
+  return {};
+}
+
+}  // namespace
+
+int command_report(const CommandContext& context, const std::vector<std::string>& runs,
+                   const std::vector<std::pair<std::string, std::string>>& reports) {
+  auto wanted = reports;
+  if (wanted.empty()) wanted.emplace_back("console", "-");
+  for (const auto& [format, file] : wanted) {
+    if (find_reporter(format) != nullptr) continue;
+    context.err << fmt::format("report: there is no format `{}`; known: {}\n", format,
+                               known_formats());
+    return exit_usage;
+  }
+  std::vector<Verdict> verdicts;
+  for (const auto& run : runs.empty() ? std::vector<std::string>{"latest"} : runs) {
+    auto folder = find_run(context, run);
+    auto verdict = folder ? stored_verdict(*folder) : tl::unexpected(folder.error());
+    if (!verdict) {
+      context.err << "report: " << to_string(verdict.error()) << '\n';
+      return exit_usage;
+    }
+    verdicts.push_back(std::move(*verdict));
+  }
+  for (const auto& [format, file] : wanted) {
+    if (auto written = write_report(context, *find_reporter(format), file, verdicts); !written) {
+      context.err << "report: " << to_string(written.error()) << '\n';
+      return exit_error;
+    }
+  }
+  return exit_pass;
+}
+
+}  // namespace harness
