@@ -17,6 +17,8 @@
 
 namespace harness {
 
+class Interrupts;
+
 enum ExitStatus : int {
   exit_pass = 0,
   exit_fail = 1,
@@ -39,6 +41,7 @@ struct CommandContext {
   int width = 100;
   std::string command_line;     // how we were called, for "repeat with"
   std::stop_token stop;         // requested by SIGINT, SIGTERM, SIGHUP
+  const Interrupts* interrupts = nullptr;  // which signal it was, and whether a second one came
 };
 
 // Which scenarios, and with what: shared by run, check and plan.

@@ -169,8 +169,9 @@ Result<Observation> execute_step(Live& live, Session& session, const Step& step,
                                  bool branch) {
   const Arguments arguments(step.arguments, session.variables);
   const StepKind* kind = find_step_kind(step.kind);
-  // A fault's own arguments and embedded steps may hold ${n}: those executors look themselves.
-  if (arguments.trouble() && step.kind != "background") return tl::unexpected(*arguments.trouble());
+  // Steps inside may name what only they capture (or ${n}): they look for themselves.
+  const bool holds_steps = !step.children.empty() || step.kind == "background";
+  if (arguments.trouble() && !holds_steps) return tl::unexpected(*arguments.trouble());
   if (kind) {
     if (branch && !kind->in_branch) {
       return fail(ErrorKind::invalid,

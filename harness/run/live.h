@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "harness/base/prng.h"
+#include "harness/plan/plan.h"
 #include "harness/run/daemon_control.h"
 #include "harness/run/groups.h"
 #include "harness/run/heal_stack.h"
@@ -20,12 +20,11 @@
 namespace harness {
 
 struct Live {
-  explicit Live(std::uint64_t seed) : prng(seed) {}
-
   const Scenario* scenario = nullptr;
   std::filesystem::path root;        // holds fixtures/targets/
   std::map<std::string, std::string> settings;  // --set
   const Provider* provider = nullptr;
+  const Plan* plan = nullptr;        // when faults strike
   TargetProfile own_target;          // the scenario's, texts not replaced yet
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Workspace> workspace;
@@ -34,7 +33,6 @@ struct Live {
   HealStack debts;
   Groups groups;
   Triggers triggers;
-  Prng prng;
   std::stop_token stop;              // of the steps; heal and finally have their own
 
   // Expressions are not thread-safe and background steps use them too.

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "version.h"
+#include "harness/base/prng.h"
 #include "harness/history/event.h"
 #include "harness/run/step.h"
 #include "harness/target/leftovers.h"
@@ -27,7 +28,7 @@ constexpr Milliseconds grace_when_hurried(100);
 Result<fs::path> make_folder(const RunOptions& options, const Scenario& scenario) {
   std::error_code error;
   fs::create_directories(options.runs, error);
-  const std::string base = fmt::format("{}-{}-{:x}", utc_compact(), scenario.name, options.seed);
+  const std::string base = fmt::format("{}-{}-{}", utc_compact(), scenario.name, options.plan->seed);
   for (int copy = 1; copy < 10000 && !error; ++copy) {
     const fs::path folder = options.runs / (copy == 1 ? base : fmt::format("{}-{}", base, copy));
     if (fs::create_directory(folder, error)) return folder;
@@ -90,8 +91,8 @@ class Run {
  public:
   Run(const Scenario& scenario, const TargetProfile& target, const Provider& provider,
       Expressions& expressions, const RunOptions& options)
-      : scenario_(scenario), target_(target), provider_(provider), options_(options),
-        live_(options.seed) {
+      : scenario_(scenario), target_(target), provider_(provider), options_(options) {
+    live_.plan = options.plan;
     live_.scenario = &scenario;
     live_.root = options.root;
     live_.settings = options.settings;
@@ -157,8 +158,6 @@ Result<void> Run::set_up(const fs::path& folder) {
     session.target.instance_files = *files;
     live_.workspace->note("instance_files", *files);
   }
-  live_.workspace->note("scenario", scenario_.name);
-  live_.workspace->note("history", folder.string());
   return {};
 }
 
@@ -175,7 +174,7 @@ void Run::begin() {
   live_.recorder->record("run.begin", {{"run_id", live_.session.run_id},
                                        {"scenario", scenario_.name},
                                        {"file", scenario_.file},
-                                       {"seed", fmt::format("{:x}", options_.seed)},
+                                       {"seed", std::to_string(options_.plan->seed)},
                                        {"harness_version", aima::version},
                                        {"utc", utc_now()},
                                        {"target", target_.name},
@@ -299,11 +298,8 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
   if (auto kept = write_file(*folder / "scenario.yaml", scenario.text); !kept) {
     return tl::unexpected(kept.error());
   }
-  if (!options.plan.empty()) {
-    if (auto kept = write_file(*folder / "plan.json", options.plan); !kept) {
-      return tl::unexpected(kept.error());
-    }
-  }
+  const std::string plan = to_json(*options.plan).dump(1) + "\n";
+  if (auto kept = write_file(*folder / "plan.json", plan); !kept) return tl::unexpected(kept.error());
   (void)expressions.prepare(expressions_of(scenario, target));
   {
     Run run(scenario, target, provider, expressions, options);

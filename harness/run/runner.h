@@ -1,6 +1,5 @@
 // The only loop: one scenario against one daemon, from the first event to the verdict.
 #pragma once
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -8,6 +7,7 @@
 #include <stop_token>
 #include <string>
 
+#include "harness/plan/plan.h"
 #include "harness/run/world.h"
 #include "harness/scenario/expression.h"
 #include "harness/verdict/verdict.h"
@@ -18,10 +18,9 @@ struct RunOptions {
   std::filesystem::path root;    // holds fixtures/targets/
   std::filesystem::path runs;    // the run's folder is made in here
   std::map<std::string, std::string> settings;  // --set
-  std::uint64_t seed = 0;
+  const Plan* plan = nullptr;    // never null: chance is taken out there
   std::optional<Milliseconds> timeout;          // in place of the scenario's
   bool keep = false;             // evidence and sandbox, on success too
-  std::string plan;              // plan.json, as text
   std::stop_token stop;          // stop the steps; heal, run `finally`, judge
   std::stop_token hurry;         // heal only
   std::function<int()> signal;   // which signal asked to stop; 0: none

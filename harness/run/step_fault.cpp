@@ -29,13 +29,10 @@ Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
   return evidence;
 }
 
-// `after` as written; `random_within` drawn from the run's seed.
-std::optional<Milliseconds> delay_of(const When& when, Prng& prng) {
-  if (when.random_within) {
-    const auto span = static_cast<std::uint64_t>(when.random_within->count());
-    return Milliseconds(static_cast<std::int64_t>(prng.below(span + 1)));
-  }
-  return when.after;
+// As the plan fixed it from the seed.
+std::optional<Milliseconds> delay_of(const Live& live, const Step& step) {
+  const PlannedStep* planned = live.plan->step(step.path);
+  return planned ? planned->delay : step.when->after;
 }
 
 }  // namespace
@@ -69,7 +66,7 @@ Result<Observation> execute_fault(StepContext& context) {
     seen.summary = fmt::format("{} struck", step.fault);
     return seen;
   }
-  const auto delay = delay_of(*step.when, live.prng);
+  const auto delay = delay_of(live, step);
   const Limit limit{context.session.limit.deadline, live.stop};
   auto set = live.triggers.arm(
       *step.when, delay, context.session, [&live, armed, limit] { (void)strike(live, armed, limit); },

@@ -1,0 +1,164 @@
+// `aima-harness doctor`: what this machine offers, and what is lost without it.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+#include "harness/base/json.h"
+#include "harness/base/unique_fd.h"
+#include "harness/cli/commands.h"
+#include "harness/run/world.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Finding {
+  std::string name;
+  bool there = false;
+  std::string found;    // version, path, or why not
+  std::string without;  // what is lost
+};
+
+// Runs `attempt` in a child of our own, so that a probe can leave no trace; its answer is errno.
+template <typename Attempt>
+int in_child(Attempt attempt) {
+  const pid_t child = ::fork();
+  if (child < 0) return errno;
+  if (child == 0) ::_exit(attempt());
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+Finding container_engine() {
+  auto provider = find_provider("auto", Limit::after(Milliseconds(3000)));
+  Finding finding{"container engine", false, "", "engines run as native processes; criteria about "
+                                                "containers say so beside PASS"};
+  if (!provider) {
+    finding.found = provider.error().message;
+  } else {
+    finding.there = provider->engine.has_value();
+    finding.found = finding.there ? provider->detail : provider->why_native;
+  }
+  return finding;
+}
+
+Finding sqlite() {
+  return {"sqlite", true, sqlite3_libversion(), "databases cannot be looked at"};
+}
+
+Finding subreaper() {
+  const int error = in_child([] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 ? 0 : errno; });
+  return {"child subreaper", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
+          "orphans of a daemon are found by their environment only"};
+}
+
+Finding pidfd() {
+  const UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  return {"pidfd", static_cast<bool>(fd), fd ? "" : std::string(::strerrordesc_np(errno)),
+          "no scenario can run: signals might hit a reused pid (needs Linux 5.3)"};
+}
+
+Finding cgroup_kill() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::string where;
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::size_t begin = 0;
+    for (int field = 0; field < 4; ++field) begin = line.find(' ', begin) + 1;
+    where = line.substr(begin, line.find(' ', begin) - begin);
+  }
+  Finding finding{"cgroup v2 kill", false, "no cgroup v2 hierarchy is mounted",
+                  "a process that clears its environment and leaves its parent may escape the sweep"};
+  if (where.empty()) return finding;
+  const fs::path probe = fs::path(where) / fmt::format("aima-doctor-{}", ::getpid());
+  std::error_code error;
+  if (!fs::create_directory(probe, error)) {
+    finding.found = fmt::format("no group can be made in {}: {}", where, error.message());
+    return finding;
+  }
+  finding.there = fs::exists(probe / "cgroup.kill", error);
+  finding.found = finding.there ? where : "cgroup.kill is missing (needs Linux 5.14)";
+  fs::remove(probe, error);
+  return finding;
+}
+
+Finding pid_namespace() {
+  const int error = in_child([] { return ::unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? 0 : errno; });
+  return {"PID namespace", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
+          "a run is contained by process groups and marks instead of a namespace (root has it)"};
+}
+
+Finding ptrace_allowed() {
+  const int error = in_child([] {
+    const pid_t traced = ::fork();
+    if (traced == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    const int result = ::ptrace(PTRACE_SEIZE, traced, nullptr, nullptr) == 0 ? 0 : errno;
+    ::kill(traced, SIGKILL);
+    ::waitpid(traced, nullptr, 0);
+    return result;
+  });
+  return {"ptrace", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
+          "crash points cannot be explored, system calls not be injected"};
+}
+
+Finding fuse() {
+  const bool device = ::access("/dev/fuse", R_OK | W_OK) == 0;
+  return {"FUSE", device, device ? "/dev/fuse" : std::string("/dev/fuse: ") + ::strerrordesc_np(errno),
+          "a failing or slow disk cannot be simulated below a daemon"};
+}
+
+Finding sandbox_space() {
+  const char* given = std::getenv("TMPDIR");
+  const fs::path folder = given && *given ? given : "/tmp";
+  std::error_code error;
+  const auto space = fs::space(folder, error);
+  const bool enough = !error && space.available > (256ULL << 20);
+  return {"sandbox", enough,
+          error ? folder.string() + ": " + error.message()
+                : fmt::format("{}, {} MB free", folder.string(), space.available >> 20),
+          "runs need some room: set TMPDIR to a folder with 256 MB"};
+}
+
+}  // namespace
+
+int command_doctor(const CommandContext& context, bool json) {
+  utsname name{};
+  ::uname(&name);
+  const std::vector<Finding> findings = {container_engine(), sqlite(),       subreaper(),
+                                         pidfd(),            cgroup_kill(),  pid_namespace(),
+                                         ptrace_allowed(),   fuse(),         sandbox_space()};
+  if (json) {
+    Json all = Json::object();
+    all["system"] = fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+    for (const auto& finding : findings) {
+      all["offers"][finding.name] = {{"there", finding.there}, {"found", finding.found}};
+      if (!finding.there) all["offers"][finding.name]["without"] = finding.without;
+    }
+    context.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    return exit_pass;
+  }
+  context.out << fmt::format("{} {} {}\n", name.sysname, name.release, name.machine);
+  for (const auto& finding : findings) {
+    context.out << fmt::format("  {:<4} {:<17} {}\n", finding.there ? "yes" : "no", finding.name,
+                               finding.found);
+    if (!finding.there) context.out << fmt::format("       {:<17} → {}\n", "", finding.without);
+  }
+  return exit_pass;
+}
+}  // namespace harness

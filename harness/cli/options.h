@@ -1,0 +1,12 @@
+// argv → command → exit status. The only place that knows CLI11.
+#pragma once
+#include <iosfwd>
+
+namespace harness {
+
+class Interrupts;
+
+// 4 for a command line that cannot be understood; --help and --version answer 0.
+int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err,
+                     const Interrupts& interrupts);
+}  // namespace harness

@@ -1,0 +1,248 @@
+// `aima-harness run`: scenarios → runs → verdicts → reports.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <ostream>
+
+#include "harness/base/prng.h"
+#include "harness/base/unique_fd.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/progress.h"
+#include "harness/cli/selection.h"
+#include "harness/plan/plan.h"
+#include "harness/report/github.h"
+#include "harness/report/reporter.h"
+#include "harness/run/interrupts.h"
+#include "harness/run/runner.h"
+#include "harness/target/containment.h"
+#include "harness/target/leftovers.h"
+
+namespace harness {
+namespace {
+
+// A report that was asked for: its file is open before anything is started.
+struct WantedReport {
+  const Reporter* reporter = nullptr;
+  std::string path;
+  UniqueFd file;  // none: standard output
+};
+
+Result<std::vector<WantedReport>> open_reports(
+    const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::vector<WantedReport> reports;
+  for (const auto& [format, path] : wanted) {
+    WantedReport report{find_reporter(format), path, {}};
+    if (!report.reporter) {
+      std::string known;
+      for (const auto& one : reporters()) known += (known.empty() ? "" : ", ") + std::string(one.name);
+      return fail(ErrorKind::usage, fmt::format("--report {}={}: there is no format `{}`; known: {}",
+                                                format, path, format, known));
+    }
+    if (path != "-") {
+      report.file.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+      if (!report.file) {
+        return fail(ErrorKind::usage, fmt::format("--report {}={}: the file cannot be written: {}",
+                                                  format, path, std::strerror(errno)));
+      }
+    }
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+Result<void> write_all(int fd, const std::string& text, const std::string& path) {
+  std::size_t written = 0;
+  bool sound = ::ftruncate(fd, 0) == 0 || errno == EINVAL;  // a pipe cannot be cut
+  while (sound && written < text.size()) {
+    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
+    sound = count > 0 || (count < 0 && errno == EINTR);
+    if (count > 0) written += static_cast<std::size_t>(count);
+  }
+  if (sound) return {};
+  return fail(ErrorKind::environment,
+              fmt::format("the report {} could not be written: {}", path, std::strerror(errno)));
+}
+
+Result<void> append_step_summary(const std::vector<Verdict>& verdicts, const ReportOptions& options) {
+  const char* path = std::getenv("GITHUB_STEP_SUMMARY");
+  if (!path || !*path) return {};
+  const UniqueFd file(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file) {
+    return fail(ErrorKind::environment, fmt::format("GITHUB_STEP_SUMMARY {} cannot be written: {}",
+                                                    path, std::strerror(errno)));
+  }
+  const std::string text = step_summary(verdicts, options);
+  if (::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
+  return fail(ErrorKind::environment, fmt::format("GITHUB_STEP_SUMMARY {} could not be written", path));
+}
+
+// What could not even be recorded still has its line in every report.
+Verdict error_verdict(const Selected& selected, const Plan& plan, const std::string& message) {
+  Verdict verdict;
+  verdict.scenario = selected.scenario.name;
+  verdict.title = selected.scenario.title;
+  verdict.origin = selected.scenario.origin;
+  verdict.file = selected.scenario.file;
+  verdict.seed = std::to_string(plan.seed);
+  verdict.target = selected.target.name;
+  verdict.utc = utc_now();
+  verdict.answer = Answer::error;
+  verdict.reason = message;
+  return verdict;
+}
+
+class Runs {
+ public:
+  Runs(const CommandContext& context, const RunArguments& arguments, const Provider& provider,
+       std::uint64_t seed)
+      : context_(context), arguments_(arguments), provider_(provider), seed_(seed) {}
+
+  std::vector<Verdict> all(const std::vector<Selected>& selected) {
+    Progress progress(context_.out, context_.terminal, context_.width);
+    const std::size_t total = selected.size() * static_cast<std::size_t>(arguments_.repeat);
+    std::vector<Verdict> verdicts;
+    for (const auto& one : selected) {
+      for (int round = 0; round < arguments_.repeat; ++round) {
+        if (context_.stop.stop_requested()) return verdicts;
+        progress.begin(one.scenario, fmt::format("{}/{}", verdicts.size() + 1, total));
+        verdicts.push_back(run_one(one, seed_ + static_cast<std::uint64_t>(round), progress));
+        progress.end(verdicts.back());
+        const bool bad = verdicts.back().answer != Answer::pass && !verdicts.back().skipped;
+        if (arguments_.fail_fast && bad) return verdicts;
+      }
+    }
+    return verdicts;
+  }
+
+ private:
+  Verdict run_one(const Selected& selected, std::uint64_t seed, Progress& progress) {
+    const Plan plan = make_plan(selected.scenario, selected.target.name,
+                                arguments_.selection.settings, seed);
+    RunOptions options;
+    options.root = context_.root;
+    options.runs = context_.runs;
+    options.settings = arguments_.selection.settings;
+    options.plan = &plan;
+    options.timeout = arguments_.timeout;
+    options.keep = arguments_.keep;
+    options.stop = context_.stop;
+    if (context_.interrupts) {
+      options.hurry = context_.interrupts->hurry();
+      options.signal = [this] { return context_.interrupts->signal(); };
+    }
+    options.on_step = [&progress](const Step& step) { progress.step(step); };
+    auto outcome = run_scenario(selected.scenario, selected.target, provider_, expressions_, options);
+    if (!outcome) return error_verdict(selected, plan, to_string(outcome.error()));
+    return std::move(outcome->verdict);
+  }
+
+  const CommandContext& context_;
+  const RunArguments& arguments_;
+  const Provider& provider_;
+  std::uint64_t seed_;
+  Expressions expressions_;  // compiled once for all: libjq takes 18 ms to start
+};
+
+int report_all(const CommandContext& context, const RunArguments& arguments,
+               std::vector<WantedReport>& reports, const std::vector<Verdict>& verdicts,
+               double seconds) {
+  int status = exit_status(verdicts, arguments.allow_skip);
+  const auto trouble = [&](const Error& error) {
+    context.err << "aima-harness: " << to_string(error) << '\n';
+    if (status != exit_fail) status = exit_error;
+  };
+  ReportOptions plain;
+  plain.total_seconds = seconds;
+  plain.command = context.command_line;
+  ReportOptions screen = plain;
+  screen.colour = context.colour;
+  screen.width = context.width;
+  bool on_screen = false;
+  for (auto& report : reports) {
+    if (report.file) {
+      auto written = write_all(report.file.get(), report.reporter->render(verdicts, plain), report.path);
+      if (!written) trouble(written.error());
+    } else {
+      context.out << report.reporter->render(verdicts, screen);
+      on_screen = true;
+    }
+  }
+  if (!on_screen) context.out << find_reporter("console")->render(verdicts, screen);
+  if (auto appended = append_step_summary(verdicts, plain); !appended) trouble(appended.error());
+  const char* github = std::getenv("GITHUB_ACTIONS");
+  if (github && std::string(github) == "true") {
+    for (const auto& line : annotations(verdicts)) context.out << line << '\n';
+  }
+  context.out.flush();
+  if (!context.out) {
+    trouble(Error{ErrorKind::environment, "standard output was closed or is full", {}, {}});
+  }
+  return status;
+}
+
+void tell_dead_runs(const CommandContext& context) {
+  const auto dead = find_dead_runs();
+  if (dead.empty()) return;
+  context.err << fmt::format("note: {} earlier run{} ended without cleaning up ({}: {}); remove what "
+                             "is left with `aima-harness clean`\n",
+                             dead.size(), dead.size() == 1 ? "" : "s", dead.front().folder.string(),
+                             dead.front().why);
+}
+
+}  // namespace
+
+int command_run(const CommandContext& context, const RunArguments& arguments) {
+  const Instant begin = Clock::now();
+  const std::uint64_t seed = arguments.seed.value_or(entropy_seed() & 0xffffffffU);
+  auto reports = open_reports(arguments.reports);
+  if (!reports) {
+    context.err << to_string(reports.error()) << '\n';
+    return exit_usage;
+  }
+  const bool takes_screen = std::any_of(reports->begin(), reports->end(),
+                                        [](const WantedReport& report) { return !report.file; });
+  (takes_screen ? context.err : context.out) << "seed " << seed << '\n' << std::flush;
+  const SelectedSet set = select_scenarios(context, arguments.selection);
+  if (!set.unreadable.empty()) {
+    for (const auto& problem : set.unreadable) context.err << problem;
+    return exit_usage;
+  }
+  if (set.scenarios.empty()) {
+    context.err << fmt::format("nothing to run: {} scenario files, none selected\n", set.files);
+    return exit_nothing_selected;
+  }
+  if (auto reaper = become_subreaper(); !reaper) {
+    context.err << "aima-harness: " << to_string(reaper.error()) << '\n';
+    return exit_error;
+  }
+  tell_dead_runs(context);
+  const std::string wanted = !arguments.require.empty() && arguments.provider.empty()
+                                 ? arguments.require
+                                 : arguments.provider;
+  auto provider = find_provider(wanted, Limit::after(Milliseconds(5000), context.stop));
+  if (!provider) {
+    context.err << "aima-harness: " << to_string(provider.error()) << '\n';
+    return exit_error;
+  }
+
+  std::vector<Verdict> verdicts;
+  if (takes_screen) {
+    CommandContext beside{context.err, context.err, context.root, context.runs};
+    beside.stop = context.stop;
+    beside.interrupts = context.interrupts;
+    verdicts = Runs(beside, arguments, *provider, seed).all(set.scenarios);
+  } else {
+    verdicts = Runs(context, arguments, *provider, seed).all(set.scenarios);
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  int status = report_all(context, arguments, *reports, verdicts, seconds);
+  if (status == exit_pass && context.stop.stop_requested() && context.interrupts) {
+    status = exit_signal_base + context.interrupts->signal();
+  }
+  return status;
+}
+}  // namespace harness
