@@ -186,7 +186,7 @@ Result<void> end_process(const FoundProcess& process, const Limit& limit) {
   if (!pidfd) return {};  // gone
   // The descriptor is of whoever has the pid now; only the start time says whether it is the same.
   const auto now = read_process(process.pid);
-  if (!now || now->start_ticks != process.start_ticks || now->state == 'Z') return {};
+  if (!now || now->start_ticks != process.start_ticks) return {};
   const std::string who = "process " + std::to_string(process.pid) + " (" + process.command + ")";
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH)
     return fail(ErrorKind::environment,

@@ -2,6 +2,7 @@
 #include "harness/target/output_log.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include <algorithm>
 
@@ -26,6 +27,26 @@ std::string quoted(const std::string& line) {
   return line.empty() ? "nothing was written yet" : "the last line was: " + line;
 }
 }  // namespace
+
+std::string required_literal(const std::string& pattern) {
+  // Alternatives, groups and classes may make any part optional: only plain patterns are looked at.
+  if (pattern.find_first_of("|()[]{}") != std::string::npos) return "";
+  std::string longest, run;
+  for (std::size_t at = 0; at <= pattern.size(); ++at) {
+    const char letter = at < pattern.size() ? pattern[at] : '\0';
+    const bool plain = at < pattern.size() && std::string_view("^$.*+?\\").find(letter) ==
+                                                  std::string_view::npos;
+    if (plain) {
+      run += letter;
+      continue;
+    }
+    if ((letter == '*' || letter == '?') && !run.empty()) run.pop_back();  // the last may be absent
+    if (run.size() > longest.size()) longest = run;
+    run.clear();
+    if (letter == '\\') ++at;  // an escaped letter may stand for a class
+  }
+  return longest;
+}
 
 OutputLog::OutputLog(const std::string& log_file) {
   if (log_file.empty()) return;
@@ -85,6 +106,8 @@ void OutputLog::match(std::string_view chunk) {
 void OutputLog::offer(Waiter& waiter, std::size_t number, std::string_view line) const {
   if (waiter.found || number < waiter.from) return;
   line = line.substr(0, matched_length);
+  if (::memmem(line.data(), line.size(), waiter.literal.data(), waiter.literal.size()) == nullptr)
+    return;
   if (!std::regex_search(line.begin(), line.end(), *waiter.pattern)) return;
   if (--waiter.missing <= 0) waiter.found = std::string(line);
 }
@@ -156,7 +179,7 @@ Result<std::string> OutputLog::wait_line(const std::string& pattern, std::size_t
     return fail(ErrorKind::invalid,
                 "`" + pattern + "` is no regular expression: " + error.what());
   }
-  Waiter waiter{&*compiled, from, std::max(nth, 1), std::nullopt};
+  Waiter waiter{&*compiled, required_literal(pattern), from, std::max(nth, 1), std::nullopt};
   std::unique_lock lock(mutex_);
   offer_kept(waiter);
   if (!waiter.found) {

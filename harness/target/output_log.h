@@ -16,6 +16,10 @@
 
 namespace harness {
 
+// The longest plain text that every match of the pattern contains, or "". A line without it needs no
+// regular expression, which is what makes waiting in a flood affordable.
+std::string required_literal(const std::string& pattern);
+
 class OutputLog {
  public:
   static constexpr std::size_t head_bytes = 256 * 1024;
@@ -39,6 +43,7 @@ class OutputLog {
  private:
   struct Waiter {
     const std::regex* pattern;
+    std::string literal;  // what every match contains; "" where the pattern does not say
     std::size_t from;
     int missing;
     std::optional<std::string> found;

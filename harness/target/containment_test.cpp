@@ -1,0 +1,226 @@
+// Who belongs to a run, and that nothing of it stays: processes, ports, folders, dead runs.
+#include "harness/target/containment.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "harness/target/child.h"
+#include "harness/target/leftovers.h"
+#include "harness/target/ports.h"
+#include "harness/target/process_info.h"
+
+namespace harness {
+namespace {
+
+using ::testing::HasSubstr;
+
+Limit soon() { return Limit::after(Milliseconds(10000)); }
+
+std::unique_ptr<Child> misbehaving(const std::string& how, const std::string& run_id,
+                                   const std::string& line = "^ready$") {
+  SpawnOptions options;
+  options.argv = {AIMA_BINARY_DIR "/bin/misbehaving-daemon", how};
+  options.environment = {{"AIMA_RUN", run_id}};
+  auto child = Child::spawn(options);
+  EXPECT_TRUE(child) << (child ? "" : child.error().message);
+  EXPECT_TRUE((*child)->wait_line(line, 0, 1, soon()));
+  return std::move(*child);
+}
+
+std::string fresh_run(const std::string& name) {
+  return name + "-" + std::to_string(::getpid());
+}
+
+TEST(ProcessInfo, StatIsReadAfterTheLastBracket) {
+  const auto info = parse_stat("12 (a) b) (c) S 7 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 1 2\n");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->state, 'S');
+  EXPECT_EQ(info->parent, 7);
+  EXPECT_EQ(info->start_ticks, 4242u);
+  EXPECT_FALSE(parse_stat("12 (cut"));
+}
+
+TEST(Containment, MarkIsMatchedWhole) {
+  const std::string run = fresh_run("mark");
+  begin_run(run);
+  begin_run("another");  // with two runs nothing is ours by elimination
+  auto child = misbehaving("behaves", run);
+  EXPECT_EQ(find_processes(run).size(), 1u);
+  EXPECT_TRUE(find_processes(run.substr(0, run.size() - 1)).empty());
+  EXPECT_TRUE(find_processes("another").empty());
+  child.reset();
+  EXPECT_TRUE(find_processes(run).empty());
+  end_run("another");
+  end_run(run);
+}
+
+TEST(Containment, DoubleForkedChildIsFoundAndEnded) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("fork");
+  begin_run(run);
+  misbehaving("leaves-child", run, "^child [0-9]+ stays$").reset();
+  const auto found = find_processes(run);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].why, "marked AIMA_RUN");
+  ASSERT_TRUE(end_all(run, "", soon()));
+  EXPECT_TRUE(find_processes(run).empty());
+  EXPECT_FALSE(read_process(found[0].pid)) << "reaped, not left as a zombie";
+  end_run(run);
+}
+
+TEST(Containment, ChildThatWipedItsEnvironmentComesToTheSubreaper) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("hidden");
+  begin_run(run);
+  misbehaving("hides-child", run, "^starting, any minute now$").reset();
+  const auto found = find_processes(run);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].why, "re-parented to us");
+  EXPECT_TRUE(end_all(run, "", soon()));
+  EXPECT_TRUE(find_processes(run).empty());
+  end_run(run);
+}
+
+TEST(Containment, AnotherProcessWithTheSamePidIsLeftAlone) {
+  auto child = misbehaving("behaves", "ticks");
+  FoundProcess other{child->pid(), child->start_ticks() - 1, "an earlier one", "", ""};
+  EXPECT_TRUE(end_process(other, soon()));
+  EXPECT_TRUE(child->running());
+  EXPECT_NE(child->state(), 'Z');
+}
+
+TEST(Containment, InstanceFileIsBelievedOnlyIfTrueAndOfTheRun) {
+  const std::string run = fresh_run("engine");
+  auto workspace = Workspace::create(run);
+  ASSERT_TRUE(workspace);
+  auto stranger = misbehaving("behaves", "elsewhere");
+  const auto folder = (*workspace)->root() / "instances";
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const std::string& name, std::uint64_t ticks, const std::string& label) {
+    std::ofstream(folder / name) << Json{{"pid", stranger->pid()},
+                                         {"start_ticks", ticks},
+                                         {"boot_id", boot_id()},
+                                         {"labels", {{"aima.run", label}}}};
+  };
+  write("old.json", stranger->start_ticks() - 1, run);
+  write("foreign.json", stranger->start_ticks(), "production");
+  EXPECT_TRUE(native_engines(run, folder).empty());
+  write("svc-1.json", stranger->start_ticks(), run);
+  const auto engines = native_engines(run, folder);
+  ASSERT_EQ(engines.size(), 1u);
+  EXPECT_EQ(engines[0].process.engine, "svc-1");
+}
+
+TEST(Workspace, IsPrivateNamedAndGoneAtTheEnd) {
+  const std::string run = fresh_run("workspace");
+  std::filesystem::path root;
+  {
+    auto workspace = Workspace::create(run);
+    ASSERT_TRUE(workspace) << workspace.error().message;
+    root = (*workspace)->root();
+    EXPECT_EQ(root.filename(), "aima-run-" + run);
+    EXPECT_EQ(std::filesystem::status(root).permissions(), std::filesystem::perms::owner_all);
+    (*workspace)->note("debts", Json::array({1}));
+    const Json notes = Json::parse(read_text((root / "run.json").string()));
+    EXPECT_EQ(notes["pid"], ::getpid());
+    EXPECT_EQ(notes["debts"], Json::array({1}));
+    std::filesystem::create_directories(root / "a" / "b");
+    std::filesystem::permissions(root / "a", std::filesystem::perms::none);
+    EXPECT_FALSE(Workspace::create(run)) << "one run id, one workspace";
+  }
+  EXPECT_FALSE(std::filesystem::exists(root));
+}
+
+TEST(Workspace, PortsAreClaimedAcrossWorkspaces) {
+  auto one = Workspace::create(fresh_run("ports-1"));
+  auto two = Workspace::create(fresh_run("ports-2"));
+  ASSERT_TRUE(one && two);
+  EXPECT_NE((*one)->port(), (*two)->port());
+  EXPECT_NE((*one)->engine_ports(), (*two)->engine_ports());
+  EXPECT_EQ((*one)->engine_ports().second - (*one)->engine_ports().first, 19);
+  EXPECT_EQ((*one)->extra_port("proxy"), (*one)->extra_port("proxy"));
+  EXPECT_NE((*one)->extra_port("proxy"), (*one)->port());
+  EXPECT_TRUE(port_is_free((*one)->port()));
+}
+
+TEST(Leftovers, EachKindIsFoundAndRemoved) {
+  ASSERT_TRUE(become_subreaper());
+  Session session;
+  session.run_id = fresh_run("leftovers");
+  auto workspace = Workspace::create(session.run_id);
+  ASSERT_TRUE(workspace);
+  session.workspace = workspace->get();
+  EXPECT_EQ(find_leftovers(session, soon()), Json::array());
+
+  const std::string file = ((*workspace)->root() / "held").string();
+  SpawnOptions options;
+  options.argv = {"flock", file, "sleep", "1000"};
+  options.environment = {{"PATH", "/usr/bin:/bin"}, {"AIMA_RUN", session.run_id}};
+  auto holder = Child::spawn(options);
+  ASSERT_TRUE(holder);
+  const auto kinds = [&] {
+    std::vector<std::string> names;
+    for (const auto& item : find_leftovers(session, soon())) names.push_back(item["kind"]);
+    return names;
+  };
+  const Limit limit = soon();
+  while (kinds().size() < 3 && !limit.expired()) {
+  }
+  EXPECT_THAT(kinds(), ::testing::UnorderedElementsAre("process", "process", "lock"));
+  for (const auto& item : clean_up(session, soon())) {
+    EXPECT_EQ(item["removed"], true) << item.dump();
+    EXPECT_EQ(item["whose"], "daemon") << item.dump();
+  }
+  EXPECT_EQ(find_leftovers(session, soon()), Json::array());
+}
+
+// A harness that dies by SIGKILL: another process makes the workspace and is killed.
+TEST(Leftovers, DeadRunIsFoundAndCleaned) {
+  const std::string run = fresh_run("dead");
+  const pid_t harness = ::fork();
+  if (harness == 0) {
+    auto workspace = Workspace::create(run);
+    (*workspace)->note("debts", Json::array({{{"id", "fault-1"}, {"undo", {{"fault", "first"}}}},
+                                             {{"id", "fault-2"}, {"undo", {{"fault", "second"}}}}}));
+    ::raise(SIGKILL);
+  }
+  ::waitpid(harness, nullptr, 0);
+  SpawnOptions options;
+  options.argv = {"sleep", "1000"};
+  options.environment = {{"PATH", "/usr/bin:/bin"}, {"AIMA_RUN", run}};
+  auto orphan = Child::spawn(options);
+  ASSERT_TRUE(orphan);
+
+  auto dead = find_dead_runs();
+  std::erase_if(dead, [&](const DeadRun& each) { return each.run_id != run; });
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_THAT(dead[0].why, HasSubstr("is gone"));
+  static std::vector<std::string> healed;
+  const Json report = clean_dead_run(
+      dead[0],
+      [](const Json& undo, const Limit&) -> Result<Json> {
+        healed.push_back(undo.value("fault", "?"));
+        return Json();
+      },
+      soon());
+  EXPECT_THAT(healed, ::testing::ElementsAre("second", "first"));
+  EXPECT_FALSE(std::filesystem::exists(dead[0].folder)) << report.dump(2);
+  EXPECT_EQ(to_string((*orphan)->wait(soon()).value_or(Exited{0})), "SIGKILL");
+}
+
+TEST(Leftovers, RunOfALivingHarnessIsNotDead) {
+  const std::string run = fresh_run("alive");
+  auto workspace = Workspace::create(run);
+  ASSERT_TRUE(workspace);
+  const auto dead = find_dead_runs();
+  EXPECT_TRUE(std::none_of(dead.begin(), dead.end(),
+                           [&](const DeadRun& each) { return each.run_id == run; }));
+}
+}  // namespace
+}  // namespace harness
