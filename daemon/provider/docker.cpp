@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 namespace aima::provider {
 namespace {
@@ -32,14 +33,21 @@ InstanceState state_from(const std::string& text) {
   return InstanceState::ended;
 }
 
-// Podman asks for more than the service's own hard limits when it is told nothing, and fails.
-Json own_limit(const char* name, __rlimit_resource resource) {
+// Podman asks for more than the service's own hard limits when it is told nothing, and fails. Its
+// service runs with our limits at most, and with no more processes than the kernel has numbers.
+Json own_limit(const char* name, __rlimit_resource resource, std::int64_t most) {
   rlimit limit{};
   getrlimit(resource, &limit);
-  const auto number = [](rlim_t value) {
-    return value == RLIM_INFINITY ? std::int64_t{-1} : static_cast<std::int64_t>(value);
+  const auto number = [&](rlim_t value) {
+    return value > static_cast<rlim_t>(most) ? most : static_cast<std::int64_t>(value);
   };
   return {{"Name", name}, {"Soft", number(limit.rlim_cur)}, {"Hard", number(limit.rlim_max)}};
+}
+
+std::int64_t most_processes() {
+  std::ifstream file("/proc/sys/kernel/pid_max");
+  std::int64_t number = 0;
+  return file >> number ? number : 32768;
 }
 
 class DockerProvider final : public Provider {
@@ -173,8 +181,8 @@ Result<std::string> DockerProvider::create(const Launch& launch, const Patience&
   for (const auto& [key, value] : labels_of(launch, scope_)) labels[key] = value;
   Json host = {{"NetworkMode", "host"},
                {"RestartPolicy", {{"Name", "no"}}},
-               {"Ulimits", Json::array({own_limit("nofile", RLIMIT_NOFILE),
-                                        own_limit("nproc", RLIMIT_NPROC)})}};
+               {"Ulimits", Json::array({own_limit("nofile", RLIMIT_NOFILE, 1 << 20),
+                                        own_limit("nproc", RLIMIT_NPROC, most_processes())})}};
   std::error_code ignored;
   // Only what exists: the engine would make a missing folder, as root.
   if (!launch.model_path.empty() && std::filesystem::exists(launch.model_path, ignored)) {

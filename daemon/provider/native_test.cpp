@@ -1,0 +1,157 @@
+// What only the native provider promises: nothing inherited, nobody else's process touched.
+#include "daemon/provider/native.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "daemon/provider/instance_file.h"
+#include "daemon/provider/process.h"
+#include "daemon/provider/test_bench.h"
+
+namespace aima::provider {
+namespace {
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+class NativeTest : public ::testing::Test {
+ protected:
+  void SetUp() override { bench.restart(); }
+  InstanceRecord record(const std::string& id) {
+    return InstanceFolder(bench.folder / "data/instances").read(id).value();
+  }
+  Bench bench{""};
+};
+
+TEST_F(NativeTest, AnEngineInheritsNothing) {
+  int leaked[2];
+  ASSERT_EQ(pipe(leaked), 0);  // without O_CLOEXEC
+  setenv("NOTIFY_SOCKET", "/run/nobody", 1);
+  setenv("LISTEN_FDS", "1", 1);
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("LISTEN_FDS");
+  const pid_t pid = record(id).process.pid;
+  const fs::path process = "/proc/" + std::to_string(pid);
+  for (const auto& entry : fs::directory_iterator(process / "fd")) {
+    const std::string target = fs::read_symlink(entry).string();
+    EXPECT_THAT(target, Not(HasSubstr("pipe:"))) << entry;
+    EXPECT_THAT(target, Not(HasSubstr("aima.db"))) << entry;
+  }
+  EXPECT_EQ(fs::read_symlink(process / "fd/0"), "/dev/null");
+  const fs::path log = fs::canonical(bench.folder / ("data/logs/" + id + ".log"));
+  EXPECT_EQ(fs::read_symlink(process / "fd/1"), log);
+  EXPECT_EQ(fs::read_symlink(process / "fd/2"), log);
+  std::ifstream file(process / "environ", std::ios::binary);
+  const std::string environment{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(environment, Not(HasSubstr("NOTIFY_SOCKET")));
+  EXPECT_THAT(environment, Not(HasSubstr("LISTEN_FDS")));
+  EXPECT_EQ(read_process(pid)->session, pid);
+  EXPECT_EQ(getpgid(pid), pid);
+  close(leaked[0]);
+  close(leaked[1]);
+}
+
+TEST_F(NativeTest, AnEngineThatDiesLeavesNoZombie) {
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  const pid_t pid = record(id).process.pid;
+  kill(pid, SIGKILL);
+  EXPECT_TRUE(comes_true([&] { return !read_process(pid).has_value(); }));
+  const auto status = bench.call("status", {{"id", id}});
+  EXPECT_EQ((*status)["status"], "failed");
+  EXPECT_THAT((*status)["reason"], HasSubstr("signal 9"));
+}
+
+TEST_F(NativeTest, AnEngineThatIgnoresTermIsKilled) {
+  const fs::path folder = bench.folder / "data";
+  bench.set_engine("--ignore-term 1");
+  bench.restart();
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  const InstanceRecord engine = record(id);
+  auto own = make_native_provider(folder, {});
+  const auto removed = own->remove(own->find(id, {})->front(), 0s, {});
+  ASSERT_TRUE(removed.has_value()) << removed.error().message;
+  EXPECT_FALSE(is_alive(engine.process));
+}
+
+// A number that another process has got since must never be believed, and never be hit.
+TEST_F(NativeTest, AReusedProcessIdIsNotBelieved) {
+  const pid_t bystander = fork();
+  if (bystander == 0) {
+    pause();
+    _exit(0);
+  }
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  const InstanceRecord engine = record(id);
+  InstanceRecord forged = engine;
+  forged.process = {bystander, engine.process.start_ticks - 1};
+  ASSERT_TRUE(InstanceFolder(bench.folder / "data/instances").write(forged).has_value());
+  bench.restart();
+  EXPECT_EQ((*bench.runtime->reconcile())["stopped"], 1);
+  EXPECT_TRUE(bench.call("stop", {{"id", id}}).has_value());
+  EXPECT_EQ(waitpid(bystander, nullptr, WNOHANG), 0) << "a process that is not ours was killed";
+  kill(bystander, SIGKILL);
+  waitpid(bystander, nullptr, 0);
+  EXPECT_TRUE(end_session(engine.process, 1s, {}).has_value());
+}
+
+TEST_F(NativeTest, AFileOfAnEarlierBootIsNotBelieved) {
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  const InstanceRecord engine = record(id);
+  InstanceRecord old = engine;
+  old.boot_id = "00000000-0000-0000-0000-000000000000";
+  ASSERT_TRUE(InstanceFolder(bench.folder / "data/instances").write(old).has_value());
+  bench.restart();
+  EXPECT_EQ((*bench.runtime->reconcile())["stopped"], 1);
+  EXPECT_TRUE(end_session(engine.process, 1s, {}).has_value());
+}
+
+TEST_F(NativeTest, AnInstanceFileThatCannotBeReadIsLeftOut) {
+  const std::string id = bench.add_service();
+  ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
+  std::ofstream(bench.folder / "data/instances/svc-ffffffff.json") << "{\"pid\": \"many\"}";
+  const auto found = make_native_provider(bench.folder / "data", {})->find("", {});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->size(), 1u);
+}
+
+TEST(EndSession, TakesTheWorkersWithTheLeader) {
+  int report[2];
+  ASSERT_EQ(pipe2(report, O_CLOEXEC), 0);
+  const pid_t leader = fork();
+  if (leader == 0) {
+    setsid();
+    const pid_t worker = fork();
+    if (worker == 0) {
+      signal(SIGTERM, SIG_IGN);
+      const pid_t self = getpid();
+      [[maybe_unused]] const auto told = write(report[1], &self, sizeof self);
+      while (true) pause();
+    }
+    while (true) pause();
+  }
+  pid_t worker = 0;
+  ASSERT_EQ(read(report[0], &worker, sizeof worker), static_cast<ssize_t>(sizeof worker));
+  const ProcessId process{leader, read_process(leader)->start_ticks};
+  const ProcessId other{worker, read_process(worker)->start_ticks};
+  EXPECT_TRUE(end_session(process, 5s, {}).has_value());
+  EXPECT_FALSE(is_alive(process));
+  EXPECT_TRUE(comes_true([&] { return !is_alive(other); }));
+  waitpid(leader, nullptr, 0);
+  close(report[0]);
+  close(report[1]);
+}
+}  // namespace
+}  // namespace aima::provider

@@ -1,0 +1,266 @@
+// The runtime on real engines: once with processes, once with Docker, once with Podman
+// (AIMA_TEST_PODMAN names its socket). The same promises hold for all.
+#include <gmock/gmock.h>
+
+#include "daemon/provider/test_bench.h"
+
+namespace aima::provider {
+namespace {
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+class RuntimeTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string which = GetParam();
+    std::string host;
+    if (which == "docker") host = docker_socket;
+    if (which == "podman") {
+      const char* named = std::getenv("AIMA_TEST_PODMAN");
+      if (named == nullptr) GTEST_SKIP() << "AIMA_TEST_PODMAN names no socket";
+      host = named;
+    }
+    if (!host.empty()) {
+      const auto answered = DockerApi(*http::Endpoint::parse(host)).ping({2s, {}});
+      if (!answered) GTEST_SKIP() << answered.error().message;
+    }
+    bench = std::make_unique<Bench>(host);
+    bench->restart();
+  }
+  std::unique_ptr<Bench> bench;
+};
+
+int health_status(int port) {
+  http::Client client(*http::Endpoint::parse("http://127.0.0.1:" + std::to_string(port)));
+  const auto answer = client.send({"GET", "/health", {}, ""}, 2s);
+  return answer ? answer->status : 0;
+}
+
+TEST_P(RuntimeTest, StartsServesAndStops) {
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}});
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_EQ((*started)["status"], "running");
+  const int port = (*started)["port"];
+  EXPECT_EQ(health_status(port), 200);
+  EXPECT_EQ(bench->runtime->port_for_model("m").value(), port);
+  EXPECT_EQ(bench->runtime->port_for_model("model-00000001").value(), port);
+  const auto status = bench->call("status", {{"id", id}});
+  EXPECT_EQ((*status)["instance"]["state"], "running");
+
+  const auto again = bench->call("start", {{"id", id}});
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_THAT((*again)["message"], HasSubstr("already running"));
+  EXPECT_EQ((*again)["instance_id"], (*started)["instance_id"]);
+  EXPECT_EQ(bench->instances(id).size(), 1u);
+
+  EXPECT_THAT((*bench->call("logs", {{"id", id}, {"tail", 5}}))["logs"],
+              HasSubstr("listening on"));
+  const auto stopped = bench->call("stop", {{"id", id}});
+  ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
+  EXPECT_EQ((*stopped)["status"], "stopped");
+  EXPECT_EQ(health_status(port), 0);
+  EXPECT_TRUE(bench->instances(id).empty());
+  EXPECT_EQ((*bench->call("stop", {{"id", id}}))["status"], "stopped");
+  EXPECT_EQ(bench->runtime->port_for_model("m").error().code, "no_running_service");
+}
+
+TEST_P(RuntimeTest, TheNextDaemonAdoptsAndStopsOneOfTwo) {
+  const std::string first = bench->add_service();
+  const std::string second = bench->add_service();
+  const int port = (*bench->call("start", {{"id", first}}))["port"];
+  ASSERT_TRUE(bench->call("start", {{"id", second}}).has_value());
+  bench->restart();
+  const auto tally = bench->runtime->reconcile();
+  ASSERT_TRUE(tally.has_value()) << tally.error().message;
+  EXPECT_EQ((*tally)["adopted"], 2);
+  EXPECT_EQ(bench->row(first)["status"], "running");
+  EXPECT_EQ(bench->row(first)["adopted"], true);
+  EXPECT_EQ(bench->row(first)["port"], port);
+  EXPECT_EQ((*bench->call("stop", {{"id", first}}))["status"], "stopped");
+  EXPECT_EQ(bench->live(first), 0);
+  EXPECT_EQ(bench->live(second), 1);
+  // The one that goes on keeps its port from the third.
+  const std::string third = bench->add_service();
+  const auto started = bench->call("start", {{"id", third}});
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_NE((*started)["port"], bench->row(second)["port"]);
+}
+
+TEST_P(RuntimeTest, WhatEndedMeanwhileReadsSoAfterARestart) {
+  const std::string id = bench->add_service();
+  const std::string never = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
+  bench->runtime.reset();
+  for (const Instance& instance : bench->instances(id)) {
+    std::unique_ptr<Provider> own = bench->is_native()
+                                        ? make_native_provider(bench->folder / "data", {})
+                                        : make_docker_provider(*http::Endpoint::parse(docker_socket),
+                                                               docker_socket, {});
+    if (std::string(GetParam()) == "podman") {
+      const std::string host = std::getenv("AIMA_TEST_PODMAN");
+      own = make_docker_provider(*http::Endpoint::parse(host), host, {});
+    }
+    ASSERT_TRUE(own->remove(instance, 1s, {}).has_value());
+  }
+  bench->restart();
+  EXPECT_EQ((*bench->runtime->reconcile())["stopped"], 1);
+  EXPECT_EQ(bench->row(id)["status"], "stopped");
+  EXPECT_THAT(bench->row(id)["reason"], HasSubstr("nothing runs"));
+  EXPECT_EQ(bench->row(never)["status"], "creating");
+}
+
+TEST_P(RuntimeTest, AFailingEngineSaysWhyAndLeavesNothing) {
+  bench->set_engine("--fail-start 1");
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}});
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().http_status, 502);
+  EXPECT_THAT(started.error().message, HasSubstr("failing to start as FIXTURE_FAIL_START asks"));
+  EXPECT_THAT(started.error().message, HasSubstr("status 3"));
+  EXPECT_EQ(bench->row(id)["status"], "failed");
+  EXPECT_THAT(bench->row(id)["reason"], HasSubstr("failing to start"));
+  EXPECT_TRUE(bench->instances(id).empty());
+}
+
+TEST_P(RuntimeTest, AnEngineThatNeverGetsHealthyIsRemovedAtTheDeadline) {
+  bench->set_engine("--never-healthy 1");
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}, {"timeout", 1}});
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().http_status, 504);
+  EXPECT_THAT(started.error().message, HasSubstr("HTTP 503"));
+  EXPECT_EQ(bench->row(id)["status"], "failed");
+  EXPECT_TRUE(bench->instances(id).empty());
+}
+
+TEST_P(RuntimeTest, OfTwoStartsOneWins) {
+  bench->set_engine("--start-delay-ms 400");
+  bench->restart();
+  const std::string id = bench->add_service();
+  auto one = bench->begin("start", {{"id", id}});
+  auto two = bench->begin("start", {{"id", id}});
+  const Result<Json> results[] = {one.get(), two.get()};
+  const int winner = results[0].has_value() ? 0 : 1;
+  ASSERT_TRUE(results[winner].has_value()) << results[winner].error().message;
+  ASSERT_FALSE(results[1 - winner].has_value());
+  EXPECT_EQ(results[1 - winner].error().http_status, 409);
+  EXPECT_EQ(bench->instances(id).size(), 1u);
+}
+
+TEST_P(RuntimeTest, AStopEndsAStartUnderWay) {
+  bench->set_engine("--start-delay-ms 60000");
+  bench->restart();
+  const std::string id = bench->add_service();
+  auto start = bench->begin("start", {{"id", id}});
+  ASSERT_TRUE(comes_true([&] { return bench->live(id) == 1; }));
+  const auto stopped = bench->call("stop", {{"id", id}});
+  ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
+  EXPECT_EQ((*stopped)["status"], "stopped");
+  const auto started = start.get();
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().http_status, 409);
+  EXPECT_TRUE(bench->instances(id).empty());
+}
+
+TEST_P(RuntimeTest, AStartThatADrainCutsIsFinishedByTheNextDaemon) {
+  bench->set_engine("--start-delay-ms 1500");
+  bench->restart();
+  const std::string id = bench->add_service();
+  auto start = bench->begin("start", {{"id", id}});
+  ASSERT_TRUE(comes_true([&] { return bench->live(id) == 1; }));
+  bench->runtime->shut_down();
+  const auto cut = start.get();
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_EQ(cut.error().http_status, 503);
+  EXPECT_EQ(bench->row(id)["status"], "starting");
+  EXPECT_EQ(bench->live(id), 1);
+  bench->restart();
+  EXPECT_EQ((*bench->runtime->reconcile())["adopted"], 1);
+  EXPECT_TRUE(comes_true([&] { return bench->row(id)["status"] == "running"; }));
+  EXPECT_EQ(bench->instances(id).size(), 1u);
+}
+
+TEST_P(RuntimeTest, AnAsyncStartAnswersAtOnce) {
+  bench->set_engine("--start-delay-ms 300");
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}, {"async", true}});
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_EQ((*started)["status"], "starting");
+  EXPECT_TRUE(comes_true([&] { return bench->row(id)["status"] == "running"; }));
+}
+
+TEST_P(RuntimeTest, StatusTellsThatAnEngineDied) {
+  bench->set_engine("--exit-after-ms 300");
+  bench->restart();
+  const std::string id = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
+  Json last;
+  EXPECT_TRUE(comes_true([&] {
+    last = *bench->call("status", {{"id", id}});
+    return last["status"] == "failed";
+  })) << last.dump();
+  EXPECT_THAT(last["reason"], HasSubstr("status 9"));
+  EXPECT_EQ(bench->row(id)["status"], "failed");
+  bench->set_engine("");
+  bench->restart();
+  EXPECT_TRUE(bench->call("start", {{"id", id}}).has_value());
+}
+
+TEST_P(RuntimeTest, PortsThatOthersHoldAreNotHandedOut) {
+  const ForeignListener foreign;
+  const std::string wants_it = bench->add_service(foreign.port());
+  const auto refused = bench->call("start", {{"id", wants_it}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().http_status, 409);
+  EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(foreign.port())));
+  EXPECT_TRUE(bench->instances(wants_it).empty());
+  bench->ports = {foreign.port(), foreign.port() + 20};
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}});
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_NE((*started)["port"], foreign.port());
+}
+
+TEST_P(RuntimeTest, WhatIsNotThereIsNamed) {
+  setenv(bench->is_native() ? "AIMA_ENGINE_VLLM_COMMAND" : "AIMA_ENGINE_VLLM_IMAGE",
+         "no-such-engine-anywhere", 1);
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}});
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().http_status, 409);
+  EXPECT_THAT(started.error().message, HasSubstr("no-such-engine-anywhere"));
+  EXPECT_THAT(started.error().message,
+              HasSubstr(bench->is_native() ? "AIMA_ENGINE_VLLM_COMMAND"
+                                           : std::string(GetParam()) + " pull"));
+  EXPECT_EQ(bench->row(id)["status"], "failed");
+}
+
+TEST_P(RuntimeTest, WithLabelsOnlyWhatCarriesThemIsSeen) {
+  const std::string id = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
+  bench->restart({{"sandbox", "one"}});
+  EXPECT_EQ((*bench->runtime->reconcile())["stopped"], 1);
+  ASSERT_TRUE(bench->call("stop", {{"id", id}}).has_value());
+  EXPECT_EQ(bench->live(id), 1) << "a copy of the data has stopped production's engine";
+}
+
+TEST_P(RuntimeTest, DeleteRemovesInstanceAndRow) {
+  const std::string id = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
+  const auto deleted = bench->call("delete", {{"id", id}});
+  ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+  EXPECT_TRUE(bench->instances(id).empty());
+  EXPECT_FALSE(bench->store->get(Domain::service, id)->has_value());
+  EXPECT_EQ(bench->call("stop", {{"id", id}}).error().http_status, 404);
+}
+
+INSTANTIATE_TEST_SUITE_P(Providers, RuntimeTest, ::testing::Values("native", "docker", "podman"),
+                         [](const auto& each) { return std::string(each.param); });
+}  // namespace
+}  // namespace aima::provider
