@@ -94,8 +94,10 @@ void Session::on_end_of_input() {
   switch (phase_) {
     case Phase::running:
     case Phase::streaming:
+      // A client that only ended its sending side still gets its reply.
       if (exchange_) exchange_->request_stop();
-      return;  // a client that only ended its sending side still gets its reply
+      if (host_.draining()) deadline_ = Clock::now() + host_.limits().silent_connection;
+      return;
     case Phase::writing:
       return;
     default:
@@ -267,6 +269,10 @@ void Session::drain_look() {
         may_serve_ = has_input();
       }
       return;
+    case Phase::running:
+      // A drain does not wait long for a request whose client has most likely gone.
+      if (peer_ended_) deadline_ = silent_until;
+      return;
     default:
       return;
   }
@@ -274,7 +280,9 @@ void Session::drain_look() {
 
 void Session::close_if_idle() {
   if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) {
-    begin_close(host_.limits().idle_grace);
+    error_code ignored;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    close_now();
   }
 }
 
@@ -291,12 +299,12 @@ void Session::sweep(Clock::time_point now) {
                                            : "the request body took too long to arrive",
                      nullptr});
     case Phase::running:
-    case Phase::closed:
-      return;
     case Phase::writing:
     case Phase::streaming:
     case Phase::closing:
       return close_now();
+    case Phase::closed:
+      return;
   }
 }
 
