@@ -5,6 +5,7 @@
 
 namespace aima::cli {
 namespace {
+constexpr std::size_t kNestedCell = 48;  // code points; --output json shows all
 constexpr auto kRepair = Json::error_handler_t::replace;  // never throws on broken UTF-8
 
 std::string dump(const Json& value, int indent = -1) {
@@ -76,7 +77,19 @@ std::string align(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-std::string list_table(const Json& list, std::vector<std::string> columns) {
+// Whole code points, at most `most` of them.
+std::string shortened(const std::string& text, std::size_t most) {
+  if (width_of(text) <= most) return text;
+  std::size_t end = 0;
+  for (std::size_t seen = 0; end < text.size(); ++end) {
+    const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0U) != 0x80U;
+    if (begins && ++seen == most) break;
+  }
+  return text.substr(0, end) + "…";
+}
+
+std::string list_table(const Json& list, std::vector<std::string> columns,
+                       std::size_t widest = std::string::npos) {
   const Json& items = list["items"];
   if (columns.empty() && !items.empty() && items.front().is_object()) {
     for (const auto& [field, ignored] : items.front().items()) columns.push_back(field);
@@ -85,7 +98,9 @@ std::string list_table(const Json& list, std::vector<std::string> columns) {
   for (const std::string& column : columns) rows.front().push_back(header(column));
   for (const Json& item : items) {
     std::vector<std::string> row;
-    for (const std::string& column : columns) row.push_back(cell(look_up(item, column)));
+    for (const std::string& column : columns) {
+      row.push_back(shortened(cell(look_up(item, column)), widest));
+    }
     if (columns.empty()) row.push_back(cell(item));
     rows.push_back(std::move(row));
   }
@@ -100,20 +115,25 @@ std::string list_table(const Json& list, std::vector<std::string> columns) {
   return out;
 }
 
-std::string object_table(const Json& object, const std::string& prefix = "") {
+std::string object_table(const Json& object) {
   std::vector<std::vector<std::string>> rows;
-  std::string long_texts;  // texts of several lines stand below, as they are
+  std::string below;  // lists of objects as tables, texts of several lines as they are
   for (const auto& [field, value] : object.items()) {
     const bool lines =
         value.is_string() && value.get_ref<const std::string&>().find('\n') != std::string::npos;
-    if (lines) {
-      long_texts += "\n" + prefix + field + ":\n" + value.get<std::string>();
-      if (!long_texts.ends_with('\n')) long_texts += '\n';
+    const bool objects = value.is_array() && !value.empty() &&
+                         std::all_of(value.begin(), value.end(),
+                                     [](const Json& item) { return item.is_object(); });
+    if (objects) {
+      below += "\n" + field + ":\n" + list_table(Json{{"items", value}}, {}, kNestedCell);
+    } else if (lines) {
+      below += "\n" + field + ":\n" + value.get<std::string>();
+      if (!below.ends_with('\n')) below += '\n';
     } else {
-      rows.push_back({prefix + field, cell(value)});
+      rows.push_back({field, cell(value)});
     }
   }
-  return align(rows) + long_texts;
+  return align(rows) + below;
 }
 
 bool plain_in_yaml(const std::string& text) {

@@ -33,6 +33,14 @@ TEST(Format, ObjectsAreFieldAndValue) {
   EXPECT_EQ(format_table(object, {}), "id    a\ntags  x,y\nport  8000\n\ncontent:\none\ntwo\n");
 }
 
+TEST(Format, ListsOfObjectsStandBelow) {
+  const Json object{{"id", "a"},
+                    {"steps", {{{"id", "s"}, {"output", std::string(60, 'x')}}}},
+                    {"status", "done"}};
+  EXPECT_EQ(format_table(object, {}), "id      a\nstatus  done\n\nsteps:\nID  OUTPUT\ns   " +
+                                          std::string(47, 'x') + "…\n");
+}
+
 TEST(Format, ACellCannotMoveTheCursor) {
   EXPECT_EQ(format_table(Json{{"name", "a\x1b[2Jb"}}, {}), "name  a [2Jb\n");
 }
