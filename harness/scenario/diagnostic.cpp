@@ -18,7 +18,12 @@ struct Cut {
 // Splits into characters, so that a long line can be cut around the caret.
 std::vector<std::string> characters(std::string_view line) {
   std::vector<std::string> all;
+  const bool readable = !first_bad_byte(line);
   for (char c : line) {
+    if (!readable && static_cast<unsigned char>(c) >= 0x80) {
+      all.emplace_back("?");  // not UTF-8: one mark for each byte
+      continue;
+    }
     const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
     if (continues && !all.empty()) {
       all.back() += c;

@@ -25,7 +25,6 @@ std::string captured_names(const std::set<std::string>& known, const std::string
   return "capture it in an earlier step, or give it with `vars:` or --set";
 }
 
-bool folds(const Node& node) { return node.text.find('\n') != std::string::npos; }
 }  // namespace
 
 void ScenarioReader::check_references() {
@@ -68,9 +67,15 @@ void ScenarioReader::walk(std::vector<Step>& steps) {
     for (const char* local : {"index", "n", "value"}) {
       if (!before.contains(local)) known_.erase(local);
     }
-    for (const auto& capture : step.captures) check_variables(capture.expression, step);
+    for (const auto& capture : step.captures) {
+      check_variables(capture.expression);
+      expressions_.push_back(capture.expression);
+    }
     for (const auto& capture : step.captures) known_.insert(capture.name);
-    if (step.expect) check_variables(*step.expect, step);
+    if (step.expect) {
+      check_variables(*step.expect);
+      expressions_.push_back(*step.expect);
+    }
     for (const auto& [domain, criterion] : step.criterion_of) {
       if (step.expect_of.contains(domain)) continue;
       const auto& uses = criterion_uses_[criterion];
@@ -87,7 +92,7 @@ void ScenarioReader::check_texts(const Node& node, const Step& step) {
       return e.span.line == node.span.line && e.span.column == node.span.column;
     });
     if (expression != expressions_.end()) {
-      check_variables(Expression(*expression), step);
+      check_variables(*expression);
       return;
     }
     for (const auto& reference : references_in(node.text)) {
@@ -122,7 +127,7 @@ Span ScenarioReader::place_of(const Node& node, std::string_view written) const 
   constexpr int most_lines = 200;
   for (int ahead = 0; ahead < most_lines; ++ahead) {
     const int number = node.span.line + ahead;
-    if (number > lines_.count() || (ahead > 0 && !folds(node) && ahead > 20)) break;
+    if (number > lines_.count()) break;
     const std::string_view line = lines_.line(number);
     for (auto at = line.find(written); at != line.npos; at = line.find(written, at + 1)) {
       const int column = column_of(line, at);
@@ -132,16 +137,11 @@ Span ScenarioReader::place_of(const Node& node, std::string_view written) const 
   return node.span;
 }
 
-void ScenarioReader::check_variables(const Expression& expression, const Step& step) {
-  if (step.expect && &expression == &*step.expect) expressions_.push_back(expression);
-  for (const auto& capture : step.captures) {
-    if (&expression == &capture.expression) expressions_.push_back(expression);
-  }
+void ScenarioReader::check_variables(const Expression& expression) {
   const ExpressionText read = read_expression(expression.text);
   if (!read.problems.empty()) return;  // reported with the rest of jq
   std::set<std::string> names = known_;
   names.insert(bound_names().begin(), bound_names().end());
-  if (step.kind == "repeat") names.insert("index");
   for (const auto& use : read.variables) {
     const bool local = std::find(read.local.begin(), read.local.end(), use.name) != read.local.end();
     Span place = expression.begin.line > 0 ? expression.begin : expression.span;

@@ -57,14 +57,15 @@ void ScenarioReader::note(const Span& where, std::string message, std::string hi
 }
 
 void ScenarioReader::unknown(const Span& where, std::string_view what, const std::string& word,
-                             const std::vector<std::string>& known) {
+                             const std::vector<std::string>& known, std::string_view of) {
   std::string hint;
   if (auto near = nearest(word, known)) {
     hint = fmt::format("did you mean `{}`?", *near);
   } else if (!known.empty() && known.size() <= 16) {
     hint = "known here: " + fmt::format("{}", fmt::join(known, ", "));
   }
-  note(where, fmt::format("unknown {} `{}`", what, word), std::move(hint));
+  const std::string whose = of.empty() ? "" : fmt::format(" of `{}`", of);
+  note(where, fmt::format("unknown {} `{}`{}", what, word, whose), std::move(hint));
 }
 
 std::string ScenarioReader::text_of(const Node& node, std::string_view key) {

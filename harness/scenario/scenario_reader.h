@@ -24,7 +24,7 @@ class ScenarioReader {
   void note(const Span& where, std::string message, std::string hint = "");
   // "unknown key `x` …" with the nearest of `known`, or all of them where few.
   void unknown(const Span& where, std::string_view what, const std::string& word,
-               const std::vector<std::string>& known);
+               const std::vector<std::string>& known, std::string_view of = "");
 
   // scenario.cpp: the top level
   void read_top(const Node& root);
@@ -49,8 +49,8 @@ class ScenarioReader {
   void read_embedded(const NodeEntry& entry, const StepShape& shape);
 
   // step_arguments.cpp: their values
-  void check_arguments(const Node& arguments, const Span& where, const StepShape& shape,
-                       const StepShape* embedded, const Span& kind_place);
+  void check_arguments(const Node& arguments, const StepShape& shape, const StepShape* embedded,
+                       const Span& kind_place);
   void check_value(const NodeEntry& entry, const KeyShape& key);
   void check_word(const NodeEntry& entry, const KeyShape& key);
   Expression expression_of(const Node& node);
@@ -60,15 +60,14 @@ class ScenarioReader {
   void check_references();
   void walk(std::vector<Step>& steps);
   void check_texts(const Node& node, const Step& step);
-  void check_reference(const Node& node, std::size_t begin, const std::string& name);
-  void check_variables(const Expression& expression, const Step& step);
+  // An expression of `step`: the names it reads must have a value by then.
+  void check_variables(const Expression& expression);
   void check_criterion(const std::string& id, const Span& where);
   Span place_of(const Node& node, std::string_view written) const;
 
   const TextLines lines_;
   const StepCatalog& catalog_;
   std::set<std::string> known_;           // names with a value at this point of the file
-  std::set<std::string> captured_later_;  // for "captured only in step N"
   std::map<std::string, int> step_names_;
   std::map<std::string, std::vector<Span>> criterion_uses_;
   std::vector<Expression> expressions_;   // all of the file, compiled together

@@ -29,9 +29,8 @@ std::string placed(std::string_view line, const Span& span) {
 }
 }  // namespace
 
-void ScenarioReader::check_arguments(const Node& arguments, const Span& where,
-                                     const StepShape& shape, const StepShape* embedded,
-                                     const Span& kind_place) {
+void ScenarioReader::check_arguments(const Node& arguments, const StepShape& shape,
+                                     const StepShape* embedded, const Span& kind_place) {
   std::vector<std::string> known;
   for (const auto& key : shape.keys) known.push_back(key.name);
   if (embedded != nullptr) {
@@ -48,16 +47,15 @@ void ScenarioReader::check_arguments(const Node& arguments, const Span& where,
     } else if (shape.free_keys && embedded == nullptr) {
       std::vector<std::string> possible = known;
       for (const auto& step : catalog_.steps()) possible.push_back(step.name);
-      unknown(entry.key_span, fmt::format("key of `{}`", shape.name), entry.key, possible);
+      unknown(entry.key_span, "key", entry.key, possible, shape.name);
     } else {
       std::vector<std::string> possible = known;
       for (const char* common : {"name", "criterion", "expect", "capture", "timeout"}) {
         possible.emplace_back(common);
       }
-      unknown(entry.key_span, fmt::format("key of `{}`", shape.name), entry.key, possible);
+      unknown(entry.key_span, "key", entry.key, possible, shape.name);
     }
   }
-  (void)where;
   for (const auto& key : shape.keys) {
     if (!key.required || arguments.find(key.name) != nullptr) continue;
     note(kind_place, fmt::format("`{}` needs `{}`", shape.name, key.name), key.help);
@@ -66,7 +64,7 @@ void ScenarioReader::check_arguments(const Node& arguments, const Span& where,
 
 void ScenarioReader::read_embedded(const NodeEntry& entry, const StepShape& shape) {
   if (entry.value.is_map()) {
-    check_arguments(entry.value, entry.key_span, shape, nullptr, entry.key_span);
+    check_arguments(entry.value, shape, nullptr, entry.key_span);
   } else if (const KeyShape* key = key_of(&shape, shape.scalar_key)) {
     if (entry.value.kind != Node::Kind::null) check_value({key->name, entry.key_span, entry.value}, *key);
   } else if (entry.value.kind != Node::Kind::null) {
@@ -133,7 +131,7 @@ void ScenarioReader::check_word(const NodeEntry& entry, const KeyShape& key) {
   const std::string& word = entry.value.text;
   if (key.allowed.empty() || has_reference(word)) return;
   if (std::find(key.allowed.begin(), key.allowed.end(), word) != key.allowed.end()) return;
-  unknown(entry.value.span, fmt::format("value of `{}`", entry.key), word, key.allowed);
+  unknown(entry.value.span, "value", word, key.allowed, entry.key);
 }
 
 // Finds where the text stands in the file, so that errors inside it get their own place.

@@ -87,6 +87,9 @@ bool ScenarioReader::read_step(const Node& node, const std::string& path, Step& 
   const NodeEntry* kind = kind_of(node);
   if (kind == nullptr) {
     const auto known = names_of(catalog_.steps());
+    // It would judge: "no step judges criterion …" would be a second word on the same mistake.
+    const Node* criterion = node.find("criterion");
+    if (criterion != nullptr && criterion->is_scalar()) check_criterion(criterion->text, criterion->span);
     for (const auto& entry : node.entries) {
       if (is_common(entry.key)) continue;
       unknown(entry.key_span, "step", entry.key, known);
@@ -111,7 +114,7 @@ bool ScenarioReader::read_step(const Node& node, const std::string& path, Step& 
     read_fault(step);
   } else {
     const StepShape* embedded = embedded_shape(step, shape);
-    check_arguments(step.arguments, step.arguments.span, shape, embedded, kind->key_span);
+    check_arguments(step.arguments, shape, embedded, kind->key_span);
     read_children(step, shape);
   }
   return true;
@@ -232,7 +235,6 @@ void ScenarioReader::read_expect(const NodeEntry& entry, const StepShape& shape,
     for (const auto& [domain, span, value] : entry.value.entries) {
       if (!value.is_scalar() || (value.text != "survived" && value.text != "lost")) {
         unknown(value.is_scalar() ? value.span : span, "outcome", value.text, {"survived", "lost"});
-        continue;
       }
       step.expect_of[domain] = value.text;
     }
@@ -326,7 +328,7 @@ void ScenarioReader::read_fault(Step& step) {
     return;
   }
   step.arguments.entries = std::move(rest);
-  check_arguments(step.arguments, place, *fault, nullptr, place);
+  check_arguments(step.arguments, *fault, nullptr, place);
 }
 
 void ScenarioReader::read_when(const Node& node, Step& step) {

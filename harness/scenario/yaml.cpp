@@ -37,7 +37,10 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     note(place(mark), "aliases (*name) are not supported", "write the value out");
-    value(empty(mark));
+    Node stand_in = empty(mark);
+    stand_in.kind = Node::Kind::scalar;  // said once: no second complaint about a missing value
+    stand_in.text = "alias";
+    value(std::move(stand_in));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -172,8 +175,8 @@ std::string hint_for(const std::string& message) {
       message.find("end of sequence") != std::string::npos ||
       message.find("unknown token") != std::string::npos ||
       message.find("unexpected character") != std::string::npos) {
-    return "check the indentation; quote text that holds \": \" or \" #\" or begins with one of "
-           "[ ] { } & * ! | > % @ `";
+    return "check the indentation; quote text that holds \": \" or \" #\", that begins with one of "
+           "[ ] { } & * ! | > % @ `, or that stands inside { } or [ ] and holds one of them";
   }
   return "";
 }
