@@ -14,7 +14,7 @@ struct EngineSpec {
   std::string description;
   std::string image;                         // AIMA_ENGINE_<TYPE>_IMAGE overrides
   std::vector<std::string> command;          // container entry point arguments before `args`
-  std::vector<std::string> args;
+  std::vector<std::string> args;             // "{model}" becomes the path, repository or name
   std::string port_arg;                      // e.g. "--port": followed by the port as an argument
   std::string health_path = "/health";
   std::chrono::milliseconds startup_timeout{300000};

@@ -202,7 +202,8 @@ Result<void> Runtime::wait_healthy(const Starting& starting) {
     last_answer = answer ? fmt::format("HTTP {}", answer->status) : answer.error().message;
     // A healthy answer counts only while our instance lives: the port might be another's.
     auto now = starting.provider->inspect(*starting.instance,
-                                          {until(starting.deadline), cancelled});
+                                          {until(starting.deadline), operations_.draining()});
+    if (cancelled.stop_requested()) return fail(409, "cancelled", "the start was cancelled");
     if (!now) return tl::unexpected(now.error());
     if (!now->is_live()) {
       return fail(502, "engine_failed",

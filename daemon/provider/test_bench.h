@@ -1,6 +1,7 @@
 // A runtime with a real store, a model and the fixture engine, in a folder of its own.
 #pragma once
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -153,7 +154,8 @@ class Bench {
   }
 
   std::filesystem::path folder;
-  std::pair<int, int> ports{18000, 18999};
+  // Tests run beside each other: each process has ports of its own.
+  std::pair<int, int> ports{18000 + getpid() % 500 * 20, 18019 + getpid() % 500 * 20};
   std::unique_ptr<Store> store;
   std::unique_ptr<EngineSet> engines;
   std::unique_ptr<ServiceRuntime> runtime;
