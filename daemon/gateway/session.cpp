@@ -1,4 +1,5 @@
-// Reading: bytes → parser → request → router. Replies are in session_reply.cpp.
+// Reading: bytes → parser → request → router. Replies are in session_reply.cpp, deadlines and the
+// drain in session_drain.cpp.
 #include "daemon/gateway/session.h"
 
 #include <boost/asio/write.hpp>
@@ -179,6 +180,16 @@ bool Session::take_head() {
   }
   request_.path = std::move(target->path);
   request_.query = std::move(target->query);
+  // Taken for "no body", an unknown coding would turn its bytes into the next request.
+  const std::string coding = lower_case(message[http::field::transfer_encoding]);
+  if (!coding.empty() && coding != "chunked") {
+    refuse({501, "transfer_encoding",
+            "the transfer coding \"" + coding +
+                "\" is not known; send "
+                "the body with a Content-Length or chunked",
+            nullptr});
+    return false;
+  }
   if (auto refusal = host_.router().check_head(request_)) {
     host_.request_began();
     exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
@@ -242,70 +253,6 @@ void Session::run() {
   host_.router().handle(std::move(request_), exchange_);
   // Not answered yet: watch for a client that goes away, and for a next request.
   if (phase_ == Phase::running && buffer_.size() < host_.limits().read_ahead_bytes) arm_read();
-}
-
-bool Session::has_input() {
-  error_code error;
-  return buffer_.size() > 0 || (socket_.available(error) > 0 && !error);
-}
-
-bool Session::busy() const {
-  return phase_ == Phase::running || phase_ == Phase::writing || phase_ == Phase::streaming ||
-         phase_ == Phase::head || phase_ == Phase::body;
-}
-
-void Session::drain_look() {
-  const auto silent_until = Clock::now() + host_.limits().silent_connection;
-  switch (phase_) {
-    case Phase::head:
-    case Phase::body:
-      may_serve_ = true;
-      return;
-    case Phase::idle:
-      if (served_ == 0) {
-        may_serve_ = true;
-        deadline_ = std::min(deadline_, silent_until);
-      } else {
-        may_serve_ = has_input();
-      }
-      return;
-    case Phase::running:
-      // A drain does not wait long for a request whose client has most likely gone.
-      if (peer_ended_) deadline_ = silent_until;
-      return;
-    default:
-      return;
-  }
-}
-
-void Session::close_if_idle() {
-  if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) {
-    error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    close_now();
-  }
-}
-
-void Session::sweep(Clock::time_point now) {
-  if (now < deadline_) return;
-  const auto self = shared_from_this();
-  switch (phase_) {
-    case Phase::idle:
-      return begin_close(host_.limits().linger);
-    case Phase::head:
-    case Phase::body:
-      return refuse({408, "request_timeout",
-                     phase_ == Phase::head ? "the request head took too long to arrive"
-                                           : "the request body took too long to arrive",
-                     nullptr});
-    case Phase::running:
-    case Phase::writing:
-    case Phase::streaming:
-    case Phase::closing:
-      return close_now();
-    case Phase::closed:
-      return;
-  }
 }
 
 }  // namespace aima

@@ -133,36 +133,6 @@ void Session::write_next() {
                     });
 }
 
-void Session::cut() {
-  const auto self = shared_from_this();
-  switch (phase_) {
-    case Phase::running:
-      exchange_->request_stop();
-      // The unit may have answered while it stopped; else the client hears that it was cut.
-      if (phase_ != Phase::running) return;
-      [[fallthrough]];
-    case Phase::head:
-    case Phase::body:
-      refuse({503, "draining",
-              "aima is shutting down and could not finish this request within its shutdown timeout",
-              nullptr});
-      deadline_ = Clock::now() + host_.limits().cut_linger;
-      return;
-    case Phase::streaming:
-      exchange_->request_stop();
-      if (phase_ == Phase::streaming) begin_close(host_.limits().cut_linger);
-      return;
-    case Phase::writing:
-      deadline_ = Clock::now() + host_.limits().cut_linger;
-      return;
-    case Phase::idle:
-      return begin_close(host_.limits().idle_grace);
-    case Phase::closing:
-    case Phase::closed:
-      return;
-  }
-}
-
 // shutdown(WR), read until the client's end, then close: a close with unread input sends a reset,
 // which can destroy the reply on its way.
 void Session::begin_close(std::chrono::milliseconds linger) {

@@ -56,6 +56,8 @@ TEST(Session, WhatIsWrongIsNamedWithTheRightStatus) {
                   "Content-Length: 2\r\n\r\n{}"),
               StartsWith("HTTP/1.1 415"));
   EXPECT_THAT(ask("GET /health HTTP/1.1\r\n\r\n"), HasSubstr("Host"));
+  EXPECT_THAT(ask("POST /api/test/echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip\r\n\r\n{}"),
+              StartsWith("HTTP/1.1 501"));
   EXPECT_THAT(ask("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(ask("GET /health HTTP/3.0\r\n\r\n"), StartsWith("HTTP/1.1 505"));
 }

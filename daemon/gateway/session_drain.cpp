@@ -1,0 +1,106 @@
+// Deadlines, and what a drain asks of one connection: look, close if idle, cut.
+#include <algorithm>
+
+#include "daemon/gateway/session.h"
+#include "daemon/gateway/session_exchange.h"
+
+namespace aima {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+bool Session::has_input() {
+  error_code error;
+  return buffer_.size() > 0 || (socket_.available(error) > 0 && !error);
+}
+
+bool Session::busy() const {
+  return phase_ == Phase::running || phase_ == Phase::writing || phase_ == Phase::streaming ||
+         phase_ == Phase::head || phase_ == Phase::body;
+}
+
+void Session::drain_look() {
+  const auto silent_until = Clock::now() + host_.limits().silent_connection;
+  switch (phase_) {
+    case Phase::head:
+    case Phase::body:
+      may_serve_ = true;
+      return;
+    case Phase::idle:
+      if (served_ == 0) {
+        may_serve_ = true;
+        deadline_ = std::min(deadline_, silent_until);
+      } else {
+        may_serve_ = has_input();
+      }
+      return;
+    case Phase::running:
+      // A drain does not wait long for a request whose client has most likely gone.
+      if (peer_ended_) deadline_ = silent_until;
+      return;
+    default:
+      return;
+  }
+}
+
+void Session::close_if_idle() {
+  if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) {
+    error_code ignored;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    close_now();
+  }
+}
+
+void Session::sweep(Clock::time_point now) {
+  if (now < deadline_) return;
+  const auto self = shared_from_this();
+  switch (phase_) {
+    case Phase::idle:
+      return begin_close(host_.limits().linger);
+    case Phase::head:
+    case Phase::body:
+      return refuse({408, "request_timeout",
+                     phase_ == Phase::head ? "the request head took too long to arrive"
+                                           : "the request body took too long to arrive",
+                     nullptr});
+    case Phase::running:
+    case Phase::writing:
+    case Phase::streaming:
+    case Phase::closing:
+      return close_now();
+    case Phase::closed:
+      return;
+  }
+}
+
+void Session::cut() {
+  const auto self = shared_from_this();
+  switch (phase_) {
+    case Phase::running:
+      exchange_->request_stop();
+      // The unit may have answered while it stopped; else the client hears that it was cut.
+      if (phase_ != Phase::running) return;
+      [[fallthrough]];
+    case Phase::head:
+    case Phase::body:
+      refuse({503, "draining",
+              "aima is shutting down and could not finish this request within its shutdown timeout",
+              nullptr});
+      deadline_ = Clock::now() + host_.limits().cut_linger;
+      return;
+    case Phase::streaming:
+      exchange_->request_stop();
+      if (phase_ == Phase::streaming) begin_close(host_.limits().cut_linger);
+      return;
+    case Phase::writing:
+      deadline_ = Clock::now() + host_.limits().cut_linger;
+      return;
+    case Phase::idle:
+      return begin_close(host_.limits().idle_grace);
+    case Phase::closing:
+    case Phase::closed:
+      return;
+  }
+}
+
+}  // namespace aima
