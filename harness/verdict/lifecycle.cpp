@@ -292,7 +292,13 @@ Finding judge_run(const JudgeInput& input, const std::vector<Finding>& criteria)
     }
     finding.checks.push_back(std::move(check));
   }
-  finding.checks.push_back(leftovers_check(input.record));
+  Check left = leftovers_check(input.record);
+  if (left.answer == Answer::pass) {
+    finding.checks.back().evidence += "; " + left.evidence;
+    finding.checks.insert(finding.checks.begin(), std::move(left));
+  } else {
+    finding.checks.push_back(std::move(left));
+  }
   return finding;
 }
 

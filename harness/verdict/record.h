@@ -40,11 +40,11 @@ struct RunRecord {
   const Event* leftovers = nullptr;  // the last count
   bool cut = false;
   std::string cut_reason;
-  std::map<std::string, StepRecord> steps;            // by path
+  std::map<std::string, StepRecord> steps;                       // by path
   std::map<std::string, std::vector<const Event*>> snapshots;    // by name, in order
   std::map<std::string, std::vector<const Event*>> comparisons;  // by the step that compared
   std::map<std::int64_t, InstanceRecord> instances;
-  std::map<std::string, FaultRecord> faults;          // by id
+  std::map<std::string, FaultRecord> faults;  // by id
   std::vector<const Event*> facts;
   std::vector<const Event*> signals;
 

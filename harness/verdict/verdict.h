@@ -11,22 +11,22 @@
 
 namespace harness {
 
-// Ordered by how much it says: pass < inconclusive < fail. `error` (the harness itself) stands apart
-// and never hides a fail.
+// Ordered by how much it says: pass < inconclusive < fail. `error` (the harness itself) stands
+// apart and never hides a fail.
 enum class Answer { pass, inconclusive, fail, error };
-const char* name_of(Answer answer);  // "PASS", "INCONCLUSIVE", "FAIL", "ERROR"
+const char* name_of(Answer answer);      // "PASS", "INCONCLUSIVE", "FAIL", "ERROR"
 Answer worst(Answer one, Answer other);  // fail > error > inconclusive > pass
 
 // One look at one criterion: a step that was tagged with it.
 struct Check {
   std::string step;
-  Span where;            // in the YAML
-  std::string source;    // the step as written
+  Span where;          // in the YAML
+  std::string source;  // the step as written
   Answer answer = Answer::inconclusive;
   std::string evidence;  // one line: what was seen
   std::string expected;  // the expression, or what the step demands
   std::string actual;
-  std::string command;   // what was run, as a person would repeat it
+  std::string command;             // what was run, as a person would repeat it
   std::vector<std::string> files;  // evidence, relative to the run folder
 };
 
@@ -35,8 +35,8 @@ struct Finding {
   std::string text;
   bool gap = false;
   Answer answer = Answer::inconclusive;
-  std::string note;       // "native process; Docker not tested"
-  std::string evidence;   // the deciding check's line
+  std::string note;      // "native process; Docker not tested"
+  std::string evidence;  // the deciding check's line
   Span where;
   std::vector<Check> checks;
 };
@@ -47,14 +47,14 @@ struct Fact {
   Json value;
 };
 
-struct DomainRow {        // the seeds' "which domains survived restart, which lost data"
+struct DomainRow {  // the seeds' "which domains survived restart, which lost data"
   std::string domain;
-  std::size_t before = 0; // objects this run created
-  std::size_t after = 0;  // of those, found again and equal
-  std::string outcome;    // survived | lost | changed | not tested
+  std::size_t before = 0;  // objects this run created
+  std::size_t after = 0;   // of those, found again and equal
+  std::string outcome;     // survived | lost | changed | not tested
 };
 
-struct BugReport {        // the seeds' format, one for each failure
+struct BugReport {  // the seeds' format, one for each failure
   std::string title;
   std::string scenario;
   std::string criterion;
@@ -86,8 +86,8 @@ struct Verdict {
   std::vector<DomainRow> domains;
   std::vector<BugReport> bugs;
   std::vector<std::string> harness_leftovers;
-  std::vector<std::string> faults;       // "pause: struck, healed"
-  std::string folder;                    // of the run, for links to evidence
+  std::vector<std::string> faults;  // "pause: struck, healed"
+  std::string folder;               // of the run, for links to evidence
 };
 
 // What judging evaluates: `expressions` must have been prepared with (at least) these.
