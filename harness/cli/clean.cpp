@@ -16,15 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr Milliseconds clean_time(60000);
 
-Result<Json> heal_recorded(const Json& undo, const Limit& limit) {
-  const std::string name = undo.is_object() ? undo.value("fault", "") : "";
-  const Fault* fault = find_fault(name);
-  if (!fault) {
-    return fail(ErrorKind::invalid, fmt::format("no fault `{}` is known that could be undone", name));
-  }
-  return fault->heal_recorded(undo, limit);
-}
-
 // Newest first: their names begin with the time. `latest` is no run.
 std::vector<fs::path> stored_runs(const fs::path& folder) {
   std::vector<fs::path> runs;
@@ -57,7 +48,7 @@ int prune(const CommandContext& context, std::size_t keep, bool dry_run) {
 
 int command_clean(const CommandContext& context, std::optional<int> keep, bool dry_run) {
   int status = exit_pass;
-  const auto dead = find_dead_runs();
+  const auto dead = find_dead_runs(true);
   for (const auto& run : dead) {
     context.out << fmt::format("run {} ({}): {}\n", run.run_id, run.folder.string(), run.why);
     if (dry_run) continue;

@@ -245,14 +245,17 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   }
   const fs::path root = given.root.empty() ? find_root() : fs::absolute(given.root);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  CommandContext context{out, err, root,
-                         given.out.empty() ? root / "reports" / "runs" : fs::absolute(given.out)};
-  context.terminal = terminal && !is_set("CI");
-  context.colour = terminal && !is_set("NO_COLOR");
-  context.width = terminal_width();
-  context.command_line = quote_words({argv, argv + argc});
-  context.stop = interrupts.stop();
-  context.interrupts = &interrupts;
+  const CommandContext context{
+      out,
+      err,
+      root,
+      given.out.empty() ? root / "reports" / "runs" : fs::absolute(given.out),
+      terminal && !is_set("NO_COLOR"),
+      terminal && !is_set("CI"),
+      terminal_width(),
+      quote_words({argv, argv + argc}),
+      interrupts.stop(),
+      &interrupts};
   const int status = given.act(context);
   out.flush();
   // Whoever read our output has gone, or the disk is full: what was said did not arrive.

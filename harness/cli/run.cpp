@@ -229,15 +229,13 @@ int command_run(const CommandContext& context, const RunArguments& arguments) {
     return exit_error;
   }
 
-  std::vector<Verdict> verdicts;
-  if (takes_screen) {
-    CommandContext beside{context.err, context.err, context.root, context.runs};
-    beside.stop = context.stop;
-    beside.interrupts = context.interrupts;
-    verdicts = Runs(beside, arguments, *provider, seed).all(set.scenarios);
-  } else {
-    verdicts = Runs(context, arguments, *provider, seed).all(set.scenarios);
-  }
+  // Progress goes where the report does not.
+  const CommandContext beside{context.err,  context.err,        context.root,
+                              context.runs, false,              false,
+                              context.width, context.command_line, context.stop,
+                              context.interrupts};
+  const std::vector<Verdict> verdicts =
+      Runs(takes_screen ? beside : context, arguments, *provider, seed).all(set.scenarios);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   int status = report_all(context, arguments, *reports, verdicts, seconds);
   if (status == exit_pass && context.stop.stop_requested() && context.interrupts) {

@@ -98,7 +98,7 @@ Result<Observation> await_port(StepContext& context, const Limit& limit) {
                    {"at_ms", context.live.at_ms(at)},
                    {"tries", tries},
                    {"unanswered", silent},
-                   {"daemon_running", running}};
+                   {"running", running}};
   if (!open) {
     seen.document["closed_after_ms"] = since;
     seen.document["accepted_after_signal"] = accepted;

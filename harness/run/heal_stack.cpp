@@ -21,9 +21,10 @@ void HealStack::note_open() {
   workspace_->note("debts", open);
 }
 
-std::string HealStack::owe(const std::string& fault, const std::string& step, Json undo, Pay pay) {
+std::string HealStack::owe(const std::string& fault, const std::string& name,
+                           const std::string& step, Json undo, Pay pay) {
   std::lock_guard lock(mutex_);
-  Debt debt{fmt::format("fault-{}", debts_.size() + 1), fault, undo, std::move(pay), false};
+  Debt debt{fmt::format("fault-{}", debts_.size() + 1), fault, name, undo, std::move(pay)};
   recorder_->record_durably(
       "fault.debt", {{"id", debt.id}, {"fault", fault}, {"undo", std::move(undo)}, {"step", step}});
   debts_.push_back(std::move(debt));
@@ -54,7 +55,7 @@ Result<int> HealStack::pay(const std::string& fault, const Limit& limit) {
   int paid = 0;
   Result<int> outcome = 0;
   for (auto debt = debts_.rbegin(); debt != debts_.rend(); ++debt) {
-    if (debt->paid || (!fault.empty() && debt->fault != fault)) continue;
+    if (debt->paid || !debt->is(fault)) continue;
     if (auto settled = settle(*debt, limit); !settled) outcome = tl::unexpected(settled.error());
     ++paid;
     if (!fault.empty()) break;
@@ -67,7 +68,7 @@ Result<int> HealStack::pay(const std::string& fault, const Limit& limit) {
 bool HealStack::open(const std::string& fault) const {
   std::lock_guard lock(mutex_);
   for (const auto& debt : debts_) {
-    if (!debt.paid && (fault.empty() || debt.fault == fault)) return true;
+    if (!debt.paid && debt.is(fault)) return true;
   }
   return false;
 }

@@ -20,20 +20,25 @@ class HealStack {
 
   void attach(Recorder* recorder, Workspace* workspace);
   // Records the debt durably (history and run.json) before anything is hurt. Returns its id.
-  std::string owe(const std::string& fault, const std::string& step, Json undo, Pay pay);
+  // `name`: what the scenario calls it, if it does.
+  std::string owe(const std::string& fault, const std::string& name, const std::string& step,
+                  Json undo, Pay pay);
   void struck(const std::string& id, Json evidence);
   void missed(const std::string& id, const std::string& reason);
-  // Pays the last open debt of that fault (all debts where `fault` is empty), newest first. Returns
+  // Pays the last open debt of that fault or name (all debts where `fault` is empty), newest first. Returns
   // how many were paid; what could not be paid stays recorded as ok: false.
   Result<int> pay(const std::string& fault, const Limit& limit);
   bool open(const std::string& fault) const;
 
  private:
   struct Debt {
-    std::string id, fault;
+    std::string id, fault, name;
     Json undo;
     Pay pay;
     bool paid = false;
+    bool is(const std::string& wanted) const {
+      return wanted.empty() || fault == wanted || name == wanted;
+    }
   };
   void note_open();
   Result<void> settle(Debt& debt, const Limit& limit);

@@ -8,6 +8,7 @@
 #include <regex>
 #include <sstream>
 
+#include "harness/clients/command.h"
 #include "harness/run/snapshots.h"
 #include "harness/run/world.h"
 
@@ -126,7 +127,7 @@ Result<Observation> refused_start(StepContext& context, const StartSeen& started
 std::vector<KeyShape> start_keys() {
   return {{"target", ValueKind::text, false, "another target than the scenario's, on the same data"},
           {"data", ValueKind::text, false, "folder whose copy the daemon starts on"},
-          {"args", ValueKind::text_list, false, "further arguments of the daemon"},
+          {"args", ValueKind::text_list, false, "further arguments of the daemon, as a list or as a shell would split them"},
           {"fails", ValueKind::any, false,
            "the start is to be refused: {exit: 74, log: 'regular expression'}"}};
 }
@@ -149,13 +150,19 @@ Result<Observation> start_daemon(StepContext& context) {
     auto copied = copy_data(context, arguments.text_or("data", ""));
     if (!copied) return tl::unexpected(copied.error());
   }
-  StartRequest request{context.step.path, arguments.texts("args"), arguments.has("fails")};
+  auto extra = arguments.texts("args");
+  if (const Node* written = arguments.node("args"); written && written->is_scalar()) {
+    auto words = split_words(written->text);
+    if (!words) return tl::unexpected(words.error());
+    extra = std::move(*words);
+  }
+  StartRequest request{context.step.path, std::move(extra), arguments.has("fails")};
   auto started = context.live.daemon.start(request, context.limit);
   if (!started) return tl::unexpected(started.error());
   if (request.refusal) return refused_start(context, *started);
   if (auto listed = take_baseline(context); !listed) return tl::unexpected(listed.error());
   Observation seen;
-  seen.document = {{"ready_ms", started->after_ms},
+  seen.document = {{"ready_after_ms", started->after_ms},
                    {"by", started->by},
                    {"pid", started->pid},
                    {"instance", session.instance}};

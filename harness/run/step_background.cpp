@@ -13,8 +13,9 @@ constexpr int most_at_once = 1024;
 const std::vector<std::string> own_keys = {"count", "group"};
 
 std::string group_of(const StepContext& context) {
-  if (!context.step.name.empty()) return context.step.name;
-  return context.arguments.text_or("group", "background-" + context.step.path);
+  const std::string fallback =
+      context.step.name.empty() ? "background-" + context.step.path : context.step.name;
+  return context.arguments.text_or("group", fallback);
 }
 
 Json row_of(Live& live, int n, Instant begin, Instant end) {
@@ -68,12 +69,12 @@ StepShape background_shape() {
   return {"background",
           "control",
           "Runs a step on threads beside the main line, `count` times at once; `join` collects.",
-          "",
+          "group",
           {{"count", ValueKind::integer, false, "how many at once; default 1; ${n} is the number"},
            {"group", ValueKind::text, false, "the name that `join` takes; or the step's `name`"}},
           false,
           true,
-          "- background: {group: chats, count: 32, http: POST /api/inference/chat, body: {}}"};
+          "- background: chats\n  count: 32\n  http: POST /api/inference/chat\n  body: {message: hello}"};
 }
 
 Result<Observation> execute_background(StepContext& context) {

@@ -67,7 +67,8 @@ Result<Observation> execute_parallel(StepContext& context) {
 StepShape repeat_shape() {
   return {"repeat",
           "control",
-          "Runs its steps again: `times` over, or until an expression on the last of them is true.",
+          "Runs its steps again: `times` over, or until an expression on the last of them is true; "
+          "${index} counts from 1.",
           "",
           {{"times", ValueKind::integer, false, "how often; with `until` at most so often"},
            {"until", ValueKind::expression, false, "on the document of the last step"},
@@ -86,6 +87,7 @@ Result<Observation> execute_repeat(StepContext& context) {
   }
   const Node* written = context.step.arguments.find("until");
   for (std::int64_t round = 1; round <= times; ++round) {
+    context.session.variables["index"] = std::to_string(round);
     const SequenceEnd end = run_sequence(context.live, context.session, context.step.children,
                                          context.limit, context.branch);
     if (!end.stopped_at.empty()) {

@@ -9,14 +9,15 @@ namespace {
 
 struct Armed {
   std::shared_ptr<PreparedFault> fault;
-  std::string name;
+  std::string name;   // of the fault
+  std::string label;  // of its step
   std::string step;
 };
 
 // Writes the debt, strikes, and records what came of it.
 Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
   auto fault = armed.fault;
-  const std::string id = live.debts.owe(armed.name, armed.step, fault->undo(),
+  const std::string id = live.debts.owe(armed.name, armed.label, armed.step, fault->undo(),
                                         [fault](const Limit& within) { return fault->heal(within); });
   live.daemon.begin_blow(armed.step);
   auto evidence = fault->strike(limit);
@@ -57,7 +58,8 @@ Result<Observation> execute_fault(StepContext& context) {
   if (!row) return fail(ErrorKind::invalid, fmt::format("no fault `{}`", step.fault), step.span);
   auto prepared = row->prepare(context.session, context.arguments);
   if (!prepared) return tl::unexpected(prepared.error());
-  const Armed armed{std::shared_ptr<PreparedFault>(std::move(*prepared)), step.fault, step.path};
+  const Armed armed{std::shared_ptr<PreparedFault>(std::move(*prepared)), step.fault, step.name,
+                    step.path};
   Observation seen;
   if (!step.when) {
     auto evidence = strike(live, armed, context.limit);
@@ -71,7 +73,7 @@ Result<Observation> execute_fault(StepContext& context) {
   auto set = live.triggers.arm(
       *step.when, delay, context.session, [&live, armed, limit] { (void)strike(live, armed, limit); },
       [&live, armed](const std::string& reason) {
-        const std::string id = live.debts.owe(armed.name, armed.step, armed.fault->undo(),
+        const std::string id = live.debts.owe(armed.name, armed.label, armed.step, armed.fault->undo(),
                                               [](const Limit&) { return Result<Json>(Json()); });
         live.debts.missed(id, reason);
       });
@@ -85,9 +87,9 @@ Result<Observation> execute_fault(StepContext& context) {
 StepShape heal_shape() {
   return {"heal",
           "fault",
-          "Undoes the newest open fault of that name, or all of them.",
+          "Undoes the newest open fault of that kind or step name, or all of them.",
           "fault",
-          {{"fault", ValueKind::text, false, "which; all where left out"}},
+          {{"fault", ValueKind::text, false, "the fault, or the `name` of its step; all where left out"}},
           true,
           false,
           "- heal: pause"};

@@ -84,7 +84,7 @@ Result<Observation> execute_pause(StepContext& context) {
   Live& live = context.live;
   const auto daemon = session.daemon;
   const Json undo = {{"fault", "pause"}, {"pid", daemon->pid()}, {"start_ticks", daemon->start_ticks()}};
-  const std::string id = live.debts.owe("pause", context.step.path, undo, [daemon](const Limit&) {
+  const std::string id = live.debts.owe("pause", context.step.name, context.step.path, undo, [daemon](const Limit&) {
     if (daemon->running()) {
       if (auto sent = daemon->signal(SIGCONT); !sent) return Result<Json>(tl::unexpected(sent.error()));
     }
