@@ -72,8 +72,8 @@ class DockerProvider final : public Provider {
   template <typename T>
   Result<T> explain(Result<T> result) const {
     if (!result && is_provider_away(result.error())) {
-      result.error().message = fmt::format("the container engine at {} does not answer ({})",
-                                           host_, result.error().message);
+      result.error().message = fmt::format("the container engine at {} does not answer ({})", host_,
+                                           result.error().message);
     }
     return result;
   }
@@ -93,10 +93,9 @@ class DockerProvider final : public Provider {
 Result<Json> DockerProvider::containers(const std::vector<std::string>& labels,
                                         const Patience& patience) {
   const std::string filters = Json{{"label", labels}}.dump();
-  auto response = call("GET",
-                       "/containers/json?all=1" +
-                           (labels.empty() ? "" : "&filters=" + url_encode(filters)),
-                       patience);
+  auto response = call(
+      "GET", "/containers/json?all=1" + (labels.empty() ? "" : "&filters=" + url_encode(filters)),
+      patience);
   if (!response) return tl::unexpected(response.error());
   Json list = Json::parse(response->body, nullptr, false);
   if (response->status != 200 || !list.is_array()) {
@@ -158,18 +157,20 @@ tl::unexpected<Error> DockerProvider::create_error(const Launch& launch,
   const std::string text = error_text(response);
   const std::string& image = launch.engine->image;
   if (response.status == 404) {
-    return fail(409, "image_missing",
-                fmt::format("image \"{}\" of engine \"{}\" is not on this machine; images are never "
-                            "pulled silently, get it with: {} pull {}",
-                            image, launch.engine->name, name(), image),
-                {{"image", image}});
+    return fail(
+        409, "image_missing",
+        fmt::format("image \"{}\" of engine \"{}\" is not on this machine; images are never "
+                    "pulled silently, get it with: {} pull {}",
+                    image, launch.engine->name, name(), image),
+        {{"image", image}});
   }
   // 409 in Docker, 500 in Podman.
   if (response.status == 409 || text.find("already in use") != std::string::npos) {
-    return fail(409, "conflict",
-                fmt::format("a container named aima-{} exists that this daemon did not make{}: {}",
-                            launch.service_id,
-                            scope_.empty() ? "" : " (or that lacks the labels of AIMA_LABELS)", text));
+    return fail(
+        409, "conflict",
+        fmt::format("a container named aima-{} exists that this daemon did not make{}: {}",
+                    launch.service_id,
+                    scope_.empty() ? "" : " (or that lacks the labels of AIMA_LABELS)", text));
   }
   return fail(502, "provider_error", fmt::format("{} refuses the container: {}", host_, text));
 }
@@ -225,8 +226,8 @@ Result<Instance> DockerProvider::launch(const Launch& launch, const Patience& pa
   // A start that failed leaves its container behind, `created`.
   const std::string why = started ? error_text(*started) : started.error().message;
   auto removed = remove(instance, seconds(0), {milliseconds(5000), {}});
-  const std::string left = removed ? "" : "; its container could not be removed: " +
-                                              removed.error().message;
+  const std::string left =
+      removed ? "" : "; its container could not be removed: " + removed.error().message;
   if (!started) {
     started.error().message += left;
     return tl::unexpected(started.error());
@@ -296,9 +297,9 @@ Result<void> DockerProvider::remove(const Instance& instance, seconds grace,
 
 Result<std::string> DockerProvider::logs(const Instance& instance, int tail,
                                          const Patience& patience) {
-  auto response = call(
-      "GET",
-      fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", instance.id, tail), patience);
+  auto response =
+      call("GET", fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", instance.id, tail),
+           patience);
   if (!response) return tl::unexpected(response.error());
   if (response->status == 404) return std::string();
   if (response->status != 200) {

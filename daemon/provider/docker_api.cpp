@@ -36,9 +36,10 @@ std::string url_encode(std::string_view text) {
 std::string error_text(const http::Response& response) {
   // An error body need not be JSON: too old an API version is refused in plain text.
   const Json parsed = Json::parse(response.body, nullptr, false);
-  std::string text = parsed.is_object() && parsed.contains("message") && parsed["message"].is_string()
-                         ? parsed["message"].get<std::string>()
-                         : response.body.substr(0, 500);
+  std::string text =
+      parsed.is_object() && parsed.contains("message") && parsed["message"].is_string()
+          ? parsed["message"].get<std::string>()
+          : response.body.substr(0, 500);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   if (text.empty()) text = fmt::format("HTTP status {}", response.status);
   return text;
@@ -78,8 +79,8 @@ Result<void> DockerApi::ping(const Patience& patience) {
   auto response = send({"GET", "/_ping", {}, ""}, patience);
   if (!response) return tl::unexpected(response.error());
   if (response->status != 200) {
-    return fail(503, "unreachable", "the container engine answers its ping with: " +
-                                        error_text(*response));
+    return fail(503, "unreachable",
+                "the container engine answers its ping with: " + error_text(*response));
   }
   const auto offered = response->headers.find("api-version");
   std::lock_guard lock(mutex_);

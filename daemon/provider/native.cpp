@@ -101,8 +101,7 @@ Instance NativeProvider::instance_from(const InstanceRecord& record) {
   return instance;
 }
 
-Result<std::vector<Instance>> NativeProvider::find(const std::string& service_id,
-                                                   const Patience&) {
+Result<std::vector<Instance>> NativeProvider::find(const std::string& service_id, const Patience&) {
   std::vector<Instance> found;
   if (service_id.empty()) {
     for (const InstanceRecord& record : instances_.read_all()) {
@@ -134,11 +133,12 @@ Result<std::vector<std::string>> NativeProvider::command_of(const Launch& launch
   }());
   const std::string program = name.empty() ? "" : find_program(name);
   if (program.empty()) {
-    return fail(409, "program_missing",
-                fmt::format("engine \"{}\" has no program \"{}\" on this machine: install it, or name "
-                            "one in {} and restart the daemon",
-                            launch.engine->name, name, variable),
-                {{"program", name}});
+    return fail(
+        409, "program_missing",
+        fmt::format("engine \"{}\" has no program \"{}\" on this machine: install it, or name "
+                    "one in {} and restart the daemon",
+                    launch.engine->name, name, variable),
+        {{"program", name}});
   }
   command.front() = program;
   return command;
@@ -177,9 +177,8 @@ Result<Instance> NativeProvider::launch(const Launch& launch, const Patience&) {
   });
   if (!process) {
     instances_.erase(launch.service_id);
-    process.error().message =
-        fmt::format("engine \"{}\" does not start: {}", launch.engine->name,
-                    process.error().message);
+    process.error().message = fmt::format("engine \"{}\" does not start: {}", launch.engine->name,
+                                          process.error().message);
     return tl::unexpected(process.error());
   }
   reaper_.watch(*process);

@@ -20,7 +20,8 @@ class PortAllocator {
    public:
     Lease(PortAllocator& owner, int port) : owner_(&owner), port_(port) {}
     ~Lease();
-    Lease(Lease&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), port_(other.port_) {}
+    Lease(Lease&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), port_(other.port_) {}
     Lease& operator=(Lease&&) = delete;
     int port() const { return port_; }
 

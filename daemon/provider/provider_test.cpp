@@ -80,7 +80,8 @@ TEST(Instance, ArgumentsNameModelAndPort) {
 }
 
 TEST(DockerApi, ReadsFramesThatAreCut) {
-  const std::string framed = std::string("\1\0\0\0\0\0\0\3out", 11) + std::string("\2\0\0\0\0\0\0\11er", 10);
+  const std::string framed =
+      std::string("\1\0\0\0\0\0\0\3out", 11) + std::string("\2\0\0\0\0\0\0\11er", 10);
   EXPECT_EQ(without_frames(framed), "outer");
   EXPECT_EQ(without_frames("short"), "");
 }

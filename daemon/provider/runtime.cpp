@@ -52,8 +52,9 @@ Result<void> Runtime::choose_provider() {
     // kept and read `unverified` until then.
     if (!docker_was_silent_) {
       return fail(503, "unreachable",
-                  answered.error().message + "; start it, point DOCKER_HOST at it, or use "
-                                             "--provider native");
+                  answered.error().message +
+                      "; start it, point DOCKER_HOST at it, or use "
+                      "--provider native");
     }
     default_ = docker_.get();
   }
@@ -94,8 +95,7 @@ Result<Json> Runtime::row_of(const std::string& service_id) {
   return **row;
 }
 
-Result<Json> Runtime::change_row(const std::string& service_id,
-                                 std::function<void(Json&)> change) {
+Result<Json> Runtime::change_row(const std::string& service_id, std::function<void(Json&)> change) {
   return store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
     auto row = transaction.get(Domain::service, service_id);
     if (!row) return tl::unexpected(row.error());
@@ -124,8 +124,8 @@ Result<Provider*> Runtime::provider_of(const Json& row, std::chrono::millisecond
   // Docker does not know Podman's containers: taking one for the other would start a service twice.
   if (name != docker_->name() && text_of(row, "status") != "creating") {
     return fail(503, "unreachable",
-                fmt::format("service {} runs on {}, and DOCKER_HOST \"{}\" is {}", text_of(row, "id"),
-                            name, options_.docker_host, docker_->name()));
+                fmt::format("service {} runs on {}, and DOCKER_HOST \"{}\" is {}",
+                            text_of(row, "id"), name, options_.docker_host, docker_->name()));
   }
   return docker_.get();
 }

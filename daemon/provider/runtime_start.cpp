@@ -113,9 +113,9 @@ Result<void> Runtime::prepare(Starting& starting) {
   auto model = store_.get(Domain::model, launch.model_id);
   if (!model) return tl::unexpected(model.error());
   if (!*model) {
-    return fail(409, "model_missing",
-                fmt::format("service {} serves model \"{}\", which is gone", starting.id,
-                            launch.model_id));
+    return fail(
+        409, "model_missing",
+        fmt::format("service {} serves model \"{}\", which is gone", starting.id, launch.model_id));
   }
   launch.model_path = text_of(**model, "path");
   launch.model_name = text_of(**model, "repo");
@@ -163,8 +163,8 @@ Result<void> Runtime::take_port(Starting& starting) {
 Result<Json> Runtime::run_to_health(Starting& starting) {
   const auto begun = Clock::now();
   if (!starting.instance) {
-    auto launched = starting.provider->launch(
-        starting.launch, {until(starting.deadline), operations_.draining()});
+    auto launched = starting.provider->launch(starting.launch,
+                                              {until(starting.deadline), operations_.draining()});
     if (!launched) return give_up(starting, launched.error());
     starting.instance = *launched;
   }
@@ -212,11 +212,12 @@ Result<void> Runtime::wait_healthy(const Starting& starting) {
     }
     if (answer && answer->status / 100 == 2) return {};
     if (Clock::now() + pause >= starting.deadline) {
-      return fail(504, "start_timeout",
-                  fmt::format("engine \"{}\" of service {} was not healthy within {} s (GET {}{}: {})",
-                              engine.name, starting.id,
-                              static_cast<double>(starting.timeout.count()) / 1000.0, url,
-                              engine.health_path, last_answer));
+      return fail(
+          504, "start_timeout",
+          fmt::format("engine \"{}\" of service {} was not healthy within {} s (GET {}{}: {})",
+                      engine.name, starting.id,
+                      static_cast<double>(starting.timeout.count()) / 1000.0, url,
+                      engine.health_path, last_answer));
     }
     if (!pause_for(pause, cancelled)) return fail(409, "cancelled", "the start was cancelled");
   }
@@ -253,8 +254,8 @@ Result<Json> Runtime::give_up(Starting& starting, Error error) {
   }
   const bool on_request = error.code == "cancelled";
   if (on_request) {
-    error.message = fmt::format("the start of service {} was ended by a stop or delete of it",
-                                starting.id);
+    error.message =
+        fmt::format("the start of service {} was ended by a stop or delete of it", starting.id);
   }
   auto row = change_row(starting.id, [&](Json& changed) {
     changed["status"] = on_request ? "stopped" : "failed";
@@ -283,7 +284,9 @@ void Runtime::resume(const Json& row, const Instance& instance) {
       // It ended since it was seen; prepare() has removed what was left.
       give_up(starting, {502, "engine_failed",
                          fmt::format("service {} was starting when the daemon ended, and has ended "
-                                     "since ({})", id, instance.detail), nullptr});
+                                     "since ({})",
+                                     id, instance.detail),
+                         nullptr});
       return;
     }
     if (auto result = run_to_health(starting); !result) {

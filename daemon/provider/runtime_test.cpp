@@ -54,8 +54,7 @@ TEST_P(RuntimeTest, StartsServesAndStops) {
   EXPECT_EQ((*again)["instance_id"], (*started)["instance_id"]);
   EXPECT_EQ(bench->instances(id).size(), 1u);
 
-  EXPECT_THAT((*bench->call("logs", {{"id", id}, {"tail", 5}}))["logs"],
-              HasSubstr("listening on"));
+  EXPECT_THAT((*bench->call("logs", {{"id", id}, {"tail", 5}}))["logs"], HasSubstr("listening on"));
   const auto stopped = bench->call("stop", {{"id", id}});
   ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
   EXPECT_EQ((*stopped)["status"], "stopped");
@@ -93,10 +92,10 @@ TEST_P(RuntimeTest, WhatEndedMeanwhileReadsSoAfterARestart) {
   ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
   bench->runtime.reset();
   for (const Instance& instance : bench->instances(id)) {
-    std::unique_ptr<Provider> own = bench->is_native()
-                                        ? make_native_provider(bench->folder / "data", {})
-                                        : make_docker_provider(*http::Endpoint::parse(docker_socket),
-                                                               docker_socket, {});
+    std::unique_ptr<Provider> own =
+        bench->is_native()
+            ? make_native_provider(bench->folder / "data", {})
+            : make_docker_provider(*http::Endpoint::parse(docker_socket), docker_socket, {});
     if (std::string(GetParam()) == "podman") {
       const std::string host = std::getenv("AIMA_TEST_PODMAN");
       own = make_docker_provider(*http::Endpoint::parse(host), host, {});

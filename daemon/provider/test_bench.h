@@ -25,12 +25,22 @@ inline const std::string docker_socket = "unix:///var/run/docker.sock";
 
 inline Json rows_service(const std::string& id, const std::string& status,
                          const std::string& provider) {
-  return {{"id", id},          {"name", id},        {"model_id", "model-00000001"},
-          {"engine_type", "vllm"}, {"status", status},  {"port", nullptr},
-          {"requested_port", nullptr}, {"endpoint", nullptr}, {"replicas", 1},
-          {"provider", provider}, {"instance_id", nullptr}, {"adopted", false},
-          {"unverified", false}, {"reason", nullptr},
-          {"created_at", "2026-01-01T00:00:00.000Z"}, {"updated_at", "2026-01-01T00:00:00.000Z"}};
+  return {{"id", id},
+          {"name", id},
+          {"model_id", "model-00000001"},
+          {"engine_type", "vllm"},
+          {"status", status},
+          {"port", nullptr},
+          {"requested_port", nullptr},
+          {"endpoint", nullptr},
+          {"replicas", 1},
+          {"provider", provider},
+          {"instance_id", nullptr},
+          {"adopted", false},
+          {"unverified", false},
+          {"reason", nullptr},
+          {"created_at", "2026-01-01T00:00:00.000Z"},
+          {"updated_at", "2026-01-01T00:00:00.000Z"}};
 }
 
 class Bench {
@@ -42,9 +52,16 @@ class Bench {
     auto opened = Store::open({folder / "data", {}});
     EXPECT_TRUE(opened.has_value()) << opened.error().message;
     store = std::move(*opened);
-    put(Domain::model, {{"id", "model-00000001"}, {"name", "m"}, {"status", "ready"},
-                        {"source", ""}, {"repo", ""}, {"type", "llm"}, {"format", "gguf"},
-                        {"path", ""}, {"size", 0}, {"tags", Json::array()},
+    put(Domain::model, {{"id", "model-00000001"},
+                        {"name", "m"},
+                        {"status", "ready"},
+                        {"source", ""},
+                        {"repo", ""},
+                        {"type", "llm"},
+                        {"format", "gguf"},
+                        {"path", ""},
+                        {"size", 0},
+                        {"tags", Json::array()},
                         {"created_at", "2026-01-01T00:00:00.000Z"},
                         {"updated_at", "2026-01-01T00:00:00.000Z"}});
     set_engine("");
@@ -72,13 +89,14 @@ class Bench {
   // The engine as `flags` say: "--start-delay-ms 500". For containers an image with them built in.
   void set_engine(const std::string& flags) {
     if (is_native()) {
-      setenv("AIMA_ENGINE_VLLM_COMMAND",
-             (binary_folder + "aima-fixture-engine " + flags).c_str(), 1);
+      setenv("AIMA_ENGINE_VLLM_COMMAND", (binary_folder + "aima-fixture-engine " + flags).c_str(),
+             1);
       return;
     }
     const std::string image =
         "aima-provider-test:" + std::to_string(getpid()) + "-" + std::to_string(images_.size());
-    std::string command = binary_folder + "aima-fixture-image --image " + image + " --host " + host_;
+    std::string command =
+        binary_folder + "aima-fixture-image --image " + image + " --host " + host_;
     std::istringstream words(flags);
     for (std::string flag, value; words >> flag >> value;) {
       std::string variable = "FIXTURE_";
@@ -116,7 +134,8 @@ class Bench {
     EXPECT_TRUE(done.has_value()) << done.error().message;
   }
   std::string add_service(int requested_port = 0) {
-    const std::string id = "svc-" + std::to_string(10000000 + getpid() % 1000000 * 10 + ++services_);
+    const std::string id =
+        "svc-" + std::to_string(10000000 + getpid() % 1000000 * 10 + ++services_);
     Json row = rows_service(id, "creating", runtime->provider_name());
     if (requested_port != 0) row["requested_port"] = row["port"] = requested_port;
     put(Domain::service, row);
