@@ -49,7 +49,17 @@ class Faults : public ::testing::Test {
     session_.target.sqlite = {database_};
     session_.target.instance_files = (workspace_->root() / "instances").string();
   }
-  ~Faults() override { EXPECT_TRUE(end_all(session_.run_id, "", soon())); }
+  ~Faults() override {
+    EXPECT_TRUE(end_all(session_.run_id, "", soon()));
+    if (!session_.engine) return;
+    const auto listed = session_.engine->list({"aima.run=" + session_.run_id}, soon());
+    for (const auto& container : listed.value_or(Json::array()))
+      EXPECT_TRUE(session_.engine->act("remove", container.value("id", ""), soon()));
+    const std::string forget = "curl -sf -o /dev/null -X DELETE --unix-socket " +
+                               session_.engine->host().substr(7) + " http://localhost/v1.41/images/" +
+                               image_;
+    EXPECT_EQ(std::system(forget.c_str()), 0);
+  }
 
   std::unique_ptr<Child> misbehaving(const std::string& how) {
     SpawnOptions options;
@@ -94,6 +104,7 @@ class Faults : public ::testing::Test {
   Session session_;
   std::unique_ptr<Workspace> workspace_;
   std::string database_;
+  const std::string image_ = "aima-fault-test:latest";
 };
 
 TEST_F(Faults, EveryOneHasShapeUndoNameAndExample) {
@@ -116,7 +127,7 @@ TEST_F(Faults, PauseFreezesAndItsRecordAloneHeals) {
   EXPECT_NE(session_.daemon->state(), 'T');
   healed(*fault);
   session_.daemon.reset();
-  const auto down = prepare("pause");
+  const auto down = ready("pause")->strike(soon());
   ASSERT_FALSE(down);
   EXPECT_THAT(down.error().message, HasSubstr("needs a running daemon"));
 }
@@ -237,13 +248,13 @@ TEST_F(Faults, ContainerIsPausedKilledAndRemoved) {
   const std::string host = given != nullptr ? given : "unix:///var/run/docker.sock";
   auto engine = EngineClient::connect(host, soon());
   if (!engine) GTEST_SKIP() << engine.error().message;
-  const std::string image = "aima-fault-test:latest";
-  const std::string build = AIMA_BINARY_DIR "/bin/aima-fixture-image --image " + image +
+  session_.engine = *engine;
+  const std::string build = AIMA_BINARY_DIR "/bin/aima-fixture-image --image " + image_ +
                             " >/dev/null --binary " AIMA_BINARY_DIR "/bin/aima-fixture-engine";
   ASSERT_EQ(std::system(build.c_str()), 0);
-  EXPECT_TRUE(engine->has_image(image, soon()).value_or(false));
+  EXPECT_TRUE(engine->has_image(image_, soon()).value_or(false));
   EXPECT_FALSE(engine->has_image("aima-no-such-image:latest", soon()).value_or(true));
-  const Json body{{"Image", image},
+  const Json body{{"Image", image_},
                   {"Labels", {{"aima.run", session_.run_id}, {"aima.service", "svc-1"}}},
                   {"HostConfig",
                    {{"Ulimits",
@@ -260,7 +271,6 @@ TEST_F(Faults, ContainerIsPausedKilledAndRemoved) {
   ASSERT_EQ(listed->size(), 1u);
   const std::string id = (*listed)[0]["id"];
   EXPECT_TRUE(engine->act("start", id, soon()));
-  session_.engine = *engine;
   const auto state = [&] {
     const auto now = engine->list({"aima.service=svc-1", "aima.run=" + session_.run_id}, soon());
     return now && !now->empty() ? (*now)[0].value("state", "?") : std::string("absent");

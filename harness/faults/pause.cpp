@@ -20,25 +20,32 @@ StepShape shape_of_pause() {
           "fault: {pause: {}}"};
 }
 
+Json identity_of(const Child& child) {
+  return {{"fault", "pause"}, {"pid", child.pid()}, {"start_ticks", child.start_ticks()}};
+}
+
 class Pause : public PreparedFault {
  public:
-  Pause(Child& child)
-      : child_(child), undo_{{"fault", "pause"},
-                             {"pid", child.pid()},
-                             {"start_ticks", child.start_ticks()}} {}
-  Json undo() const override { return undo_; }
+  explicit Pause(Session& session) : session_(session) {}
+  // Asked right before the strike: one armed before a restart freezes the instance after it.
+  Json undo() const override {
+    if (session_.daemon_running()) return identity_of(*session_.daemon);
+    return {{"fault", "pause"}};
+  }
 
   Result<Json> strike(const Limit& limit) override {
+    auto running = running_daemon(session_, "pause");
+    if (!running) return tl::unexpected(running.error());
+    Child& child = **running;
+    undo_ = identity_of(child);
     const Instant begin = Clock::now();
-    if (auto sent = child_.signal(SIGSTOP); !sent) return tl::unexpected(sent.error());
-    const bool frozen =
-        poll_until([this] { return child_.state() == 'T'; }, child_.pidfd(), limit);
-    if (!frozen)
-      return fail(ErrorKind::environment, "process " + std::to_string(child_.pid()) +
+    if (auto sent = child.signal(SIGSTOP); !sent) return tl::unexpected(sent.error());
+    if (!poll_until([&] { return child.state() == 'T'; }, child.pidfd(), limit))
+      return fail(ErrorKind::environment, "process " + std::to_string(child.pid()) +
                                               " was sent SIGSTOP and is not stopped: its state is " +
-                                              child_.state());
+                                              child.state());
     const auto took = std::chrono::duration_cast<Microseconds>(Clock::now() - begin);
-    return Json{{"pid", child_.pid()}, {"state", "T"}, {"after_us", took.count()}};
+    return Json{{"pid", child.pid()}, {"state", "T"}, {"after_us", took.count()}};
   }
 
   // By the record, not by the object: the daemon may have been ended and replaced since.
@@ -60,14 +67,12 @@ class Pause : public PreparedFault {
   }
 
  private:
-  Child& child_;
-  Json undo_;
+  Session& session_;
+  Json undo_ = {{"fault", "pause"}};
 };
 
 Result<std::unique_ptr<PreparedFault>> prepare_pause(Session& session, const Arguments&) {
-  auto child = running_daemon(session, "pause");
-  if (!child) return tl::unexpected(child.error());
-  return std::make_unique<Pause>(**child);
+  return std::make_unique<Pause>(session);
 }
 }  // namespace
 

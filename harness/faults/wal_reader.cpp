@@ -29,6 +29,9 @@ class WalReader : public PreparedFault {
   }
 
   Result<Json> strike(const Limit& limit) override {
+    // With the daemon down the reader would do the recovery that the daemon is to be tested on.
+    if (auto child = running_daemon(session_, "wal-reader"); !child)
+      return tl::unexpected(child.error());
     auto held = holder_.hold(session_, "reader", database_, limit);
     if (!held) return tl::unexpected(held.error());
     const Json locks = holder_.locks_on(database_ + "-shm");
@@ -50,9 +53,6 @@ Result<std::unique_ptr<PreparedFault>> prepare_wal_reader(Session& session,
                                                           const Arguments& arguments) {
   auto database = database_of(session, arguments, "wal-reader");
   if (!database) return tl::unexpected(database.error());
-  // With the daemon down the reader would do the recovery that the daemon is to be tested on.
-  if (auto child = running_daemon(session, "wal-reader"); !child)
-    return tl::unexpected(child.error());
   return std::make_unique<WalReader>(session, *database);
 }
 

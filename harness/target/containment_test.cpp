@@ -214,6 +214,29 @@ TEST(Leftovers, DeadRunIsFoundAndCleaned) {
   EXPECT_EQ(to_string((*orphan)->wait(soon()).value_or(Exited{0})), "SIGKILL");
 }
 
+TEST(Leftovers, KeptSandboxIsDeadOnlyWhenAskedFor) {
+  const std::string run = fresh_run("kept");
+  const pid_t harness = ::fork();
+  if (harness == 0) {
+    auto workspace = Workspace::create(run);
+    (*workspace)->keep();
+    workspace->reset();
+    ::_exit(0);
+  }
+  ::waitpid(harness, nullptr, 0);
+  const auto of_run = [&](bool kept_too) {
+    auto dead = find_dead_runs(kept_too);
+    std::erase_if(dead, [&](const DeadRun& each) { return each.run_id != run; });
+    return dead;
+  };
+  EXPECT_TRUE(of_run(false).empty());
+  const auto kept = of_run(true);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].why, "it was kept on purpose");
+  clean_dead_run(kept[0], nullptr, soon());
+  EXPECT_FALSE(std::filesystem::exists(kept[0].folder));
+}
+
 TEST(Leftovers, RunOfALivingHarnessIsNotDead) {
   const std::string run = fresh_run("alive");
   auto workspace = Workspace::create(run);

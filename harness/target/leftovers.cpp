@@ -161,7 +161,7 @@ Json clean_up(Session& session, const Limit& limit) {
   return before;
 }
 
-std::vector<DeadRun> find_dead_runs() {
+std::vector<DeadRun> find_dead_runs(bool kept_too) {
   std::vector<DeadRun> found;
   const std::string prefix = "aima-run-";
   std::error_code ignored;
@@ -182,14 +182,16 @@ std::vector<DeadRun> find_dead_runs() {
       if (fresh) continue;
       run.why = "its run.json was never written";
     } else {
-      if (notes.value("kept", false)) continue;
+      const bool kept = notes.value("kept", false);
+      if (kept && !kept_too) continue;
       run.notes = notes;
       const auto owner = read_process(notes["pid"].get<pid_t>());
       const bool same_boot = notes.value("boot_id", "") == boot_id();
       const bool alive = same_boot && owner && owner->state != 'Z' &&
                          owner->start_ticks == notes["start_ticks"].get<std::uint64_t>();
       if (alive) continue;
-      run.why = same_boot ? "its harness (process " + std::to_string(notes["pid"].get<pid_t>()) +
+      run.why = kept        ? "it was kept on purpose"
+                : same_boot ? "its harness (process " + std::to_string(notes["pid"].get<pid_t>()) +
                                 ") is gone"
                           : "it is from before the last boot";
     }

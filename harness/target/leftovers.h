@@ -31,7 +31,8 @@ struct DeadRun {
   std::string why;  // "its harness (process 123) is gone", "from before the last boot"
   Json notes;       // its run.json; an object even where the file cannot be read
 };
-std::vector<DeadRun> find_dead_runs();
+// Sandboxes that were kept on purpose (run --keep) are left out unless they are asked for.
+std::vector<DeadRun> find_dead_runs(bool kept_too = false);
 
 using HealRecorded = Result<Json> (*)(const Json& undo, const Limit& limit);
 

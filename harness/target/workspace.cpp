@@ -194,5 +194,8 @@ Json Workspace::notes() const {
   return state_->notes;
 }
 
-void Workspace::keep() { state_->kept = true; }
+void Workspace::keep() {
+  note("kept", true);
+  state_->kept = true;
+}
 }  // namespace harness

@@ -25,7 +25,8 @@ class Workspace {
   //
   // Keys of run.json that `clean` (leftovers.h) reads beside the identity: "debts", a list of
   // {id, fault, undo} of every fault that is not healed yet, oldest first; "engine", the socket that
-  // the run's containers live on ("unix:///…"); "instance_files", the folder of native engines.
+  // the run's containers live on ("unix:///…"); "instance_files", the folder of native engines;
+  // "kept", true: it was left on purpose.
   static Result<std::unique_ptr<Workspace>> create(const std::string& run_id);
   ~Workspace();  // removes the folder unless keep()
 
