@@ -281,7 +281,10 @@ Result<Json> rows_of(sqlite3* database, const fs::path& path, const std::string&
                           sqlite3_errmsg(database), limit);
   }
   const bool more = rest != nullptr && std::strspn(rest, " \t\r\n;") != std::strlen(rest);
-  if (raw == nullptr || more || sqlite3_stmt_readonly(raw) == 0) {
+  // A pragma counts as one that may write (journal_mode); on the copy it does no harm.
+  const bool reads =
+      sqlite3_stmt_readonly(raw) != 0 || sqlite3_strnicmp(sql.c_str(), "PRAGMA", 6) == 0;
+  if (raw == nullptr || more || !reads) {
     return fail(ErrorKind::invalid, fmt::format("`{}` must be one statement that only reads", sql));
   }
   Json rows = Json::array();

@@ -43,7 +43,7 @@ class Console {
   }
   void heading(std::string_view text) {
     line("");
-    line(painted(text, "1"));
+    for (const auto& part : wrapped(text, width_)) line(painted(part, "1"));
   }
   void field(std::string_view name, std::string_view value, std::size_t column);
   void headline(const Verdict& verdict);
@@ -72,9 +72,11 @@ void Console::headline(const Verdict& verdict) {
   std::string title = on_one_line(verdict.scenario);
   if (!verdict.title.empty()) title += " · " + on_one_line(verdict.title);
   if (!verdict.origin.empty()) title += fmt::format(" ({})", on_one_line(verdict.origin));
-  line(painted(title, "1"));
-  line(fmt::format("target {} · provider {} · seed {} · {}", on_one_line(verdict.target),
-                   headline_of(verdict), on_one_line(verdict.seed), seconds(verdict.duration_s)));
+  for (const auto& part : wrapped(title, width_)) line(painted(part, "1"));
+  const std::string how =
+      fmt::format("target {} · provider {} · seed {} · {}", on_one_line(verdict.target),
+                  headline_of(verdict), on_one_line(verdict.seed), seconds(verdict.duration_s));
+  for (const auto& part : wrapped(how, width_)) line(part);
   if (!verdict.folder.empty()) line("run " + on_one_line(verdict.folder));
 }
 
@@ -82,10 +84,13 @@ void Console::finding(const Finding& finding) {
   const std::string id = on_one_line(finding.criterion);
   const std::string place = place_text(finding.where);
   const std::size_t indent = 7;
-  const std::size_t room = width_ - indent - (place.empty() ? 0 : width_of(place) + 2);
+  // A long path goes under the text instead of squeezing it.
+  const bool beside = width_of(place) + indent + 32 <= width_;
+  const std::size_t room = width_ - indent - (beside ? width_of(place) + 2 : 0);
   auto lines = wrapped(on_one_line(finding.text), room);
-  line("  " + padded(id, indent - 2) + padded(lines.front(), room) + "  " + place);
+  line("  " + padded(id, indent - 2) + padded(lines.front(), room) + (beside ? "  " + place : ""));
   for (std::size_t i = 1; i < lines.size(); ++i) line(std::string(indent, ' ') + lines[i]);
+  if (!beside) line(std::string(indent, ' ') + place);
   const std::string answer = answer_text(finding);
   const std::size_t used = indent + width_of(answer) + 2;
   const std::string evidence = on_one_line(finding.evidence);
@@ -164,13 +169,12 @@ void Console::verdict(const Verdict& verdict) {
   lists(verdict);
   bugs(verdict);
   line("");
-  std::string result = painted(name_of(verdict.answer), verdict.answer);
-  if (verdict.skipped) result += " (skipped)";
+  const std::string skipped = verdict.skipped ? " (skipped)" : "";
   const std::string reason = on_one_line(verdict.reason);
-  const std::size_t lead = width_of(verdict.scenario) + 16;
-  auto parts = wrapped(reason, width_ > lead + 30 ? width_ - lead : 40);
-  line(fmt::format("{}: {}{}{}", on_one_line(verdict.scenario), result, reason.empty() ? "" : "  ",
-                   parts.front()));
+  const std::string name = on_one_line(verdict.scenario) + ": ";
+  const std::size_t lead = width_of(name) + width_of(name_of(verdict.answer)) + skipped.size() + 2;
+  auto parts = wrapped(reason, width_ > lead + 30 ? width_ - lead : 30);
+  line(name + painted(name_of(verdict.answer), verdict.answer) + skipped + "  " + parts.front());
   for (std::size_t i = 1; i < parts.size(); ++i) line("    " + parts[i]);
   line("");
 }
