@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <sqlite3.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include <filesystem>
 #include <fstream>
@@ -161,6 +165,7 @@ std::string bytes_of(const fs::path& path) {
   return out.str();
 }
 
+// The writer is another process, as the daemon is: connections of one process share the -shm.
 class Sqlite : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -169,23 +174,38 @@ class Sqlite : public ::testing::Test {
     folder = pattern;
     look = {folder / "daemon" / "aima.db", folder / "scratch", false};
     fs::create_directories(folder / "daemon");
-    ASSERT_EQ(sqlite3_open(look.database.c_str(), &writer), SQLITE_OK);
-    run("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA user_version=7;"
-        "CREATE TABLE models(id TEXT, size INTEGER, raw BLOB);"
-        "INSERT INTO models VALUES('m-1', 42, x'00ff'), ('caf\xff', NULL, NULL);");
+    int done[2];
+    ASSERT_EQ(::pipe(done), 0);
+    writer = ::fork();
+    if (writer == 0) write_and_wait(done[1]);
+    ::close(done[1]);
+    char byte = 0;
+    ASSERT_EQ(::read(done[0], &byte, 1), 1);
+    ::close(done[0]);
+  }
+  [[noreturn]] void write_and_wait(int done) const {
+    sqlite3* database = nullptr;
+    const bool ready =
+        sqlite3_open(look.database.c_str(), &database) == SQLITE_OK &&
+        sqlite3_exec(database,
+                     "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA user_version=7;"
+                     "CREATE TABLE models(id TEXT, size INTEGER, raw BLOB);"
+                     "INSERT INTO models VALUES('m-1', 42, x'00ff'), ('caf\xff', NULL, NULL);",
+                     nullptr, nullptr, nullptr) == SQLITE_OK;
+    if (ready && ::write(done, "x", 1) == 1) {
+      for (;;) ::pause();
+    }
+    ::_exit(1);
   }
   void TearDown() override {
-    sqlite3_close(writer);
+    kill_writer();
     fs::remove_all(folder);
   }
-  void run(const char* sql) {
-    ASSERT_EQ(sqlite3_exec(writer, sql, nullptr, nullptr, nullptr), SQLITE_OK);
-  }
-  // The daemon dies: its files as a SIGKILL leaves them.
   void kill_writer() {
-    fs::copy(folder / "daemon", folder / "dead");
-    look.database = folder / "dead" / "aima.db";
-    fs::remove(folder / "dead" / "aima.db-shm");
+    if (writer <= 0) return;
+    ::kill(writer, SIGKILL);
+    ::waitpid(writer, nullptr, 0);
+    writer = -1;
   }
   std::map<std::string, std::string> files() const {
     std::map<std::string, std::string> out;
@@ -197,7 +217,7 @@ class Sqlite : public ::testing::Test {
 
   fs::path folder;
   SqliteLook look;
-  sqlite3* writer = nullptr;
+  pid_t writer = -1;
   Limit limit = Limit::after(10000ms);
 };
 
@@ -219,18 +239,25 @@ TEST_F(Sqlite, SeesWhatIsOnlyInTheLogAndTouchesNothing) {
     ASSERT_TRUE(pragmas.has_value()) << to_string(pragmas.error());
     EXPECT_EQ((*pragmas)["user_version"], 7);
     EXPECT_EQ((*pragmas)["journal_mode"], "wal");
-    EXPECT_EQ(files(), before) << "looking changed the files, daemon running: " << running;
+    EXPECT_TRUE(files() == before) << "looking changed the files, daemon running: " << running;
     EXPECT_TRUE(fs::is_empty(look.scratch));
   }
 }
 
 TEST_F(Sqlite, DoesNotHoldTheWriterUp) {
   look.daemon_running = true;
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(look.database.c_str(), &other), SQLITE_OK);
+  const auto run = [&](const char* sql) {
+    EXPECT_EQ(sqlite3_exec(other, sql, nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(other);
+  };
   run("BEGIN IMMEDIATE; INSERT INTO models VALUES('m-2', 1, NULL);");
   auto rows = sqlite_query(look, "SELECT count(*) AS n FROM models", limit);
   ASSERT_TRUE(rows.has_value()) << to_string(rows.error());
   EXPECT_EQ((*rows)[0]["n"], 2);  // not what is uncommitted
   run("COMMIT;");
+  sqlite3_close(other);
 }
 
 TEST_F(Sqlite, DamageIsAFindingNotAnError) {
