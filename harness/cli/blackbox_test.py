@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""The harness from outside: exit statuses, bounded time, nothing left behind.
+
+usage: blackbox_test.py HARNESS SOURCE_ROOT
+Each case runs the harness on a daemon with bad manners (fixtures/misbehaving) and then counts, by
+/proc alone, what carries the run's mark. Needs no container engine.
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HARNESS, ROOT = sys.argv[1:3]
+del sys.argv[1:3]
+
+SCENARIO = """scenario: {name}
+title: {name}
+target: misbehaving
+timeout: {timeout}
+criteria:
+  1: it does what is asked
+steps:
+{steps}
+"""
+
+
+MARK = f"blackbox-{os.getpid()}"
+
+
+class BlackBox(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix=MARK)
+        self.path = pathlib.Path(self.folder.name)
+        (self.path / "tmp").mkdir()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.folder.name,
+            "TMPDIR": str(self.path / "tmp"),
+            "NO_COLOR": "1",
+        }
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def write(self, steps, name="case", timeout="20s"):
+        text = SCENARIO.format(name=name, timeout=timeout, steps=steps)
+        file = self.path / f"{name}.yaml"
+        file.write_text(text)
+        return str(file)
+
+    def command(self, file, how, *more):
+        return [HARNESS, "run", file, "--root", ROOT, "--out", str(self.path / "runs"), "--provider",
+                "native", "--set", f"target.vars.how={how}", *more]
+
+    def run_harness(self, file, how, *more, seconds=20):
+        begin = time.monotonic()
+        done = subprocess.run(self.command(file, how, *more), env=self.environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.assertLess(time.monotonic() - begin, seconds, done.stdout)
+        self.assert_nothing_left(done.stdout)
+        return done
+
+    def assert_nothing_left(self, output=""):
+        sandboxes = list((self.path / "tmp").iterdir())
+        self.assertEqual(sandboxes, [], output)
+        self.assertEqual(self.sandbox_processes(), [], output)
+
+    def sandbox_processes(self):
+        """Whoever has its working folder, HOME or arguments in our temporary folder."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                folder = os.readlink(entry / "cwd")
+                environment = (entry / "environ").read_bytes()
+                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            except OSError:
+                continue
+            ours = self.folder.name.encode()
+            if state != "Z" and (folder.startswith(str(self.path / "tmp"))
+                                 or b"HOME=" + ours + b"/tmp" in environment):
+                found.append(entry.name)
+        return found
+
+    def verdict(self):
+        return json.loads((self.path / "runs" / "latest" / "verdict.json").read_text())
+
+    def finding(self, criterion):
+        found = [f for f in self.verdict()["findings"] if f["criterion"] == criterion]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def test_a_daemon_that_behaves_passes(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "behaves")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(done.stdout.startswith("seed "), done.stdout)
+
+    def test_no_daemon_action_costs_little(self):
+        file = self.write("  - shell: 'true'\n    criterion: 1\n")
+        begin = time.monotonic()
+        done = self.run_harness(file, "behaves")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def bad_start(self, how, text, seconds=10):
+        file = self.write("  - start: {}\n  - shell: 'true'\n    criterion: 1\n")
+        done = self.run_harness(file, how, seconds=seconds)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(self.finding("run")["answer"].lower(), "fail")
+        self.assertIn(text, done.stdout)
+        return done
+
+    def test_dies_at_start(self):
+        self.bad_start("dies-at-start", "exit 7")
+        events = self.history()
+        gone = [e for e in events if e["event"] == "daemon.not_started"]
+        self.assertEqual(gone[0]["kind"], "exited")
+        self.assertLessEqual(len(gone[0]["last_log"]), 40)
+        self.assertGreater(len(gone[0]["last_log"]), 0)
+
+    def test_never_ready(self):
+        self.bad_start("never-ready", "not ready")
+
+    def test_dies_early(self):
+        file = self.write("  - start: {}\n  - await: {log: 'never said', within: 3s}\n    criterion: 1\n")
+        done = self.run_harness(file, "dies-early")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(self.finding("run")["answer"].lower(), "fail")
+
+    def test_crashes(self):
+        file = self.write("  - start: {}\n  - await: {log: 'never said', within: 3s}\n    criterion: 1\n")
+        done = self.run_harness(file, "crashes")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("SIGSEGV", done.stdout)
+
+    def test_segfaults_when_told_to_leave(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "segfaults")
+        self.assertEqual(done.returncode, 1, done.stdout)
+
+    def test_ignores_term(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "ignores-term", seconds=12)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(self.finding("run")["answer"].lower(), "fail")
+
+    def test_ignores_term_at_the_end(self):
+        file = self.write("  - start: {}\n    criterion: 1\n")
+        done = self.run_harness(file, "ignores-term", seconds=12)
+        self.assertEqual(done.returncode, 1, done.stdout)
+
+    def test_leaves_child(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "leaves-child")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("left behind", done.stdout)
+
+    def test_hides_child(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "hides-child")
+        self.assertEqual(done.returncode, 1, done.stdout)
+
+    def test_floods(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "floods", "--set", "target.vars.times=64", seconds=20)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_a_missing_executable_is_an_error_not_a_fail(self):
+        file = self.write("  - start: {}\n    criterion: 1\n")
+        done = self.run_harness(file, "behaves", "--set", "target.command=/no/such/daemon")
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn("/no/such/daemon", done.stdout)
+
+    def test_a_refused_start_can_be_demanded(self):
+        file = self.write("  - start: {fails: {exit: 7, log: '.'}}\n    criterion: 1\n")
+        self.assertEqual(self.run_harness(file, "dies-at-start").returncode, 0)
+        self.assertEqual(self.run_harness(file, "behaves").returncode, 1)
+
+    def test_kill_and_restart(self):
+        file = self.write("  - repeat: {times: 3, steps: [{restart: {signal: KILL}}]}\n"
+                          "  - signal: KILL\n  - await: {exit: {signal: KILL}}\n    criterion: 1\n"
+                          .replace("  - repeat", "  - start: {}\n  - repeat", 1))
+        done = self.run_harness(file, "behaves")
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_pause_is_proven_and_healed(self):
+        file = self.write("  - start: {}\n  - pause: {}\n    criterion: 1\n    expect: '.state == \"T\"'\n")
+        done = self.run_harness(file, "behaves")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        kinds = [e["event"] for e in self.history()]
+        self.assertLess(kinds.index("fault.debt"), kinds.index("fault.struck"))
+        self.assertIn("fault.healed", kinds)
+
+    def test_unmet_needs_are_skipped(self):
+        file = self.write("  - start: {}\n    criterion: 1\n")
+        text = pathlib.Path(file).read_text().replace("timeout:", "needs: [no-such-program]\ntimeout:")
+        pathlib.Path(file).write_text(text)
+        self.assertEqual(self.run_harness(file, "behaves").returncode, 2)
+        self.assertEqual(self.run_harness(file, "behaves", "--allow-skip").returncode, 0)
+
+    def test_a_report_that_cannot_be_written_fails_before_the_run(self):
+        file = self.write("  - start: {}\n    criterion: 1\n")
+        done = self.run_harness(file, "behaves", "--report", "junit=/no/such/folder/x.xml")
+        self.assertEqual(done.returncode, 4, done.stdout)
+        self.assertFalse((self.path / "runs").exists())
+
+    def test_closed_output_is_an_error_and_still_heals(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        command = self.command(file, "behaves")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, env=self.environment, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assert_nothing_left()
+
+    def interrupted(self, number, steps, at, times=1):
+        file = self.write(steps, timeout="30s")
+        process = subprocess.Popen(self.command(file, "behaves"), env=self.environment, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 20
+        while not any(e["event"] == "step.begin" and e["step"] == at for e in self.history()):
+            self.assertLess(time.monotonic(), deadline)
+            self.assertIsNone(process.poll())
+            time.sleep(0.005)
+        for _ in range(times):
+            process.send_signal(number)
+        output, _ = process.communicate(timeout=30)
+        return process.returncode, output
+
+    def history(self):
+        files = sorted((self.path / "runs").glob("*/history.jsonl")) if (
+            self.path / "runs").exists() else []
+        if not files:
+            return []
+        lines = files[-1].read_text(errors="replace").splitlines()
+        events = []
+        for line in lines:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                break
+        return events
+
+    STEPS = ("  - start: {}\n  - shell: sleep 30\n    criterion: 1\n  - stop: {}\n")
+
+    def test_interrupted_once_heals_and_tells(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            status, output = self.interrupted(number, self.STEPS, "2")
+            self.assertEqual(status, 128 + number, output)
+            self.assert_nothing_left(output)
+            self.assertEqual(self.verdict()["answer"].lower(), "inconclusive")
+
+    def test_interrupted_in_a_wait_and_in_the_background(self):
+        for steps, at in (
+                ("  - start: {}\n  - await: {log: never, within: 25s}\n    criterion: 1\n", "2"),
+                ("  - start: {}\n  - background: g\n    shell: sleep 30\n  - join: g\n    criterion: 1\n", "3"),
+                ("  - start: {}\n  - pause: {}\n  - await: {file: nothing, within: 25s}\n    criterion: 1\n", "3"),
+                ("  - start: {}\n  - parallel: [{shell: sleep 30}, {shell: sleep 30}]\n"
+                 "  - shell: 'true'\n    criterion: 1\n", "2")):
+            status, output = self.interrupted(signal.SIGINT, steps, at)
+            self.assertEqual(status, 130, output)
+            self.assert_nothing_left(output)
+            for run in (self.path / "runs").iterdir():
+                if not run.is_symlink():
+                    subprocess.run(["rm", "-r", str(run)], check=True)
+
+    def test_killed_harness_leaves_a_history_and_clean_removes_the_rest(self):
+        for at, steps in (("2", self.STEPS),
+                          ("3", "  - start: {}\n  - pause: {}\n  - shell: sleep 30\n    criterion: 1\n")):
+            status, output = self.interrupted(signal.SIGKILL, steps, at)
+            self.assertEqual(status, -signal.SIGKILL, output)
+            runs = [r for r in (self.path / "runs").iterdir() if not r.is_symlink()]
+            judged = subprocess.run([HARNESS, "judge", str(runs[0]), "--root", ROOT, "--out",
+                                     str(self.path / "runs")], env=self.environment, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(judged.returncode, 2, judged.stdout)
+            noted = subprocess.run(self.command(self.write("  - shell: 'true'\n    criterion: 1\n",
+                                                           name="next"), "behaves"),
+                                   env=self.environment, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+            self.assertIn("aima-harness clean", noted.stderr)
+            cleaned = subprocess.run([HARNESS, "clean", "--root", ROOT], env=self.environment,
+                                     text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(cleaned.returncode, 0, cleaned.stdout)
+            self.assert_nothing_left(cleaned.stdout)
+            subprocess.run(["rm", "-r", str(self.path / "runs")], check=True)
+
+    def test_unknown_words_are_refused_with_a_place(self):
+        file = self.write("  - strat: {}\n    criterion: 1\n")
+        done = self.run_harness(file, "behaves")
+        self.assertEqual(done.returncode, 4, done.stdout)
+        self.assertRegex(done.stdout, re.escape("case.yaml") + r":8:\d+")
+        self.assertEqual(subprocess.run([HARNESS, "run", "--no-such-flag"], env=self.environment,
+                                        stderr=subprocess.DEVNULL).returncode, 4)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
