@@ -134,7 +134,7 @@ TEST_F(Faults, PauseFreezesAndItsRecordAloneHeals) {
 
 TEST_F(Faults, PauseOfAReplacedProcessTouchesNobody) {
   session_.daemon = misbehaving("behaves");
-  ASSERT_TRUE(session_.daemon->signal(SIGSTOP));
+  struck(*ready("pause"));  // stopping takes a moment: the fault waits for it
   const Json undo{{"fault", "pause"},
                   {"pid", session_.daemon->pid()},
                   {"start_ticks", session_.daemon->start_ticks() - 1}};

@@ -202,6 +202,7 @@ TEST(Leftovers, DeadRunIsFoundAndCleaned) {
   ASSERT_EQ(dead.size(), 1u);
   EXPECT_THAT(dead[0].why, HasSubstr("is gone"));
   static std::vector<std::string> healed;
+  healed.clear();
   const Json report = clean_dead_run(
       dead[0],
       [](const Json& undo, const Limit&) -> Result<Json> {
