@@ -41,7 +41,7 @@ Result<Json> native_list(const Session& session, const std::vector<std::string>&
     if (!wanted) continue;
     auto pid = instance.value("pid", 0);
     auto ticks = instance.value("start_ticks", std::uint64_t{0});
-    auto status = read_process(pid);
+    auto status = read_status(pid);
     bool alive = status && status->start_ticks == ticks && status->state != 'Z' && status->state != 'X';
     list.push_back({{"id", fmt::format("{}:{}", pid, ticks)},
                     {"name", entry.path().stem().string()},

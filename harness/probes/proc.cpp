@@ -42,7 +42,7 @@ void read_tcp_table(const char* path, std::vector<TcpSocket>& sockets) {
 
 }  // namespace
 
-std::optional<ProcessStatus> read_process(pid_t pid) {
+std::optional<ProcessStatus> read_status(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   std::string stat = slurp(fmt::format("/proc/{}/stat", pid));
   auto open = stat.find('('), close = stat.rfind(')');

@@ -19,7 +19,7 @@ struct ProcessStatus {
   std::uint64_t rss_kb = 0;
   std::string name;
 };
-std::optional<ProcessStatus> read_process(pid_t pid);  // empty: gone
+std::optional<ProcessStatus> read_status(pid_t pid);  // empty: gone
 std::vector<pid_t> children_of(pid_t pid);
 std::string command_line_of(pid_t pid);
 

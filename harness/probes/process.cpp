@@ -23,7 +23,7 @@ Result<Observation> process_look(Session& session, const Arguments&, const Limit
   pid_t pid = session.daemon->pid();
   Observation seen;
   seen.command = fmt::format("cat /proc/{}/status; ls -l /proc/{}/fd", pid, pid);
-  auto status = session.daemon_running() ? read_process(pid) : std::nullopt;
+  auto status = session.daemon_running() ? read_status(pid) : std::nullopt;
   if (!status) {
     seen.document = {{"running", false}, {"pid", pid}};
     seen.summary = fmt::format("process {} is gone", pid);
