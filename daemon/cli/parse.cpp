@@ -18,7 +18,7 @@
 namespace aima::cli {
 namespace {
 
-tl::unexpected<Error> usage(std::string message) {
+tl::unexpected<Error> usage_error(std::string message) {
   return fail(0, "usage", std::move(message));
 }
 
@@ -47,7 +47,7 @@ Result<const Command*> pick(const std::vector<std::string>& words, std::size_t& 
     for (const Command& command : commands()) {
       known.push_back(command.group.empty() ? command.verb : command.group);
     }
-    return usage("there is no command \"" + word + "\"" + did_you_mean(word, known) +
+    return usage_error("there is no command \"" + word + "\"" + did_you_mean(word, known) +
                  "; aima --help lists them");
   }
   std::vector<std::string> names;
@@ -57,11 +57,11 @@ Result<const Command*> pick(const std::vector<std::string>& words, std::size_t& 
     listed += (listed.empty() ? "" : ", ") + verb->verb;
   }
   if (words.size() < 2 || words[1].starts_with('-')) {
-    return usage("aima " + word + " wants one of: " + listed);
+    return usage_error("aima " + word + " wants one of: " + listed);
   }
   used = 2;
   if (const Command* command = find_command(word, words[1])) return command;
-  return usage("aima " + word + " has no command \"" + words[1] + "\"" +
+  return usage_error("aima " + word + " has no command \"" + words[1] + "\"" +
                did_you_mean(words[1], names) + "; it has: " + listed);
 }
 
@@ -87,16 +87,16 @@ Result<void> scan(const Command& command, const std::vector<std::string>& rest, 
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    return usage("aima " + command.typed() + ": " + error.what());
+    return usage_error("aima " + command.typed() + ": " + error.what());
   }
   for (const std::string& extra : app.remaining()) {
     if (extra == "--") continue;  // CLI11 leaves the mark among the words
     if (extra.size() > 1 && extra[0] == '-') {
       const std::string name = extra.substr(0, extra.find('='));
-      return usage("aima " + command.typed() + " has no flag " + name +
+      return usage_error("aima " + command.typed() + " has no flag " + name +
                    did_you_mean(name, flags_of(command)));
     }
-    return usage("aima " + command.typed() + ": \"" + extra + "\" is one word too many" +
+    return usage_error("aima " + command.typed() + ": \"" + extra + "\" is one word too many" +
                  (command.positional.empty() ? "" : " (a text with blanks wants quotes)"));
   }
   return {};
@@ -106,7 +106,7 @@ Result<Json> integer(const std::string& name, const std::string& text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return usage(name + " wants a whole number, got \"" + text + "\"");
+    return usage_error(name + " wants a whole number, got \"" + text + "\"");
   }
   return number;
 }
@@ -115,7 +115,7 @@ Result<Json> document(const std::string& name, const std::string& text) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    return usage(name + " wants JSON, got \"" + text + "\": " + error.what());
+    return usage_error(name + " wants JSON, got \"" + text + "\": " + error.what());
   }
 }
 
@@ -139,7 +139,7 @@ Result<Json> value_of(const Flag& flag, const std::vector<std::string>& texts) {
     case Value::number: {
       auto number = document(name, texts.front());
       if (number && number->is_number()) return number;
-      return usage(name + " wants a number, got \"" + texts.front() + "\"");
+      return usage_error(name + " wants a number, got \"" + texts.front() + "\"");
     }
     case Value::json: return document(name, texts.front());
     case Value::list: return split(texts);
@@ -171,7 +171,7 @@ Result<Json> make_input(const Command& command, const Typed& typed) {
       input[flag.field] = std::move(*value);
     }
     if (flag.required && !input.contains(flag.field)) {
-      return usage("aima " + command.typed() + " wants " + flag_name(flag.field) + ": " +
+      return usage_error("aima " + command.typed() + " wants " + flag_name(flag.field) + ": " +
                    flag.help +
                    (command.takes_file ? " (or \"" + flag.field + "\" in --file)" : ""));
     }
@@ -180,7 +180,7 @@ Result<Json> make_input(const Command& command, const Typed& typed) {
     std::string upper = command.positional;
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return usage("aima " + command.typed() + " wants " + upper + "; try aima " + command.typed() +
+    return usage_error("aima " + command.typed() + " wants " + upper + "; try aima " + command.typed() +
                  " --help");
   }
   return input;
@@ -192,15 +192,15 @@ Result<void> finish_exec(const Typed& typed, Invocation& out) {
   const std::size_t dot = out.unit.find('.');
   if (dot == std::string::npos || dot == 0 || dot + 1 == out.unit.size() ||
       out.unit.find_first_of("/?#% ") != std::string::npos) {
-    return usage("aima exec: \"" + out.unit +
+    return usage_error("aima exec: \"" + out.unit +
                  "\" is no unit: they read domain.verb, as model.list");
   }
   if (out.input.contains("input") && !typed.file.empty()) {
-    return usage("aima exec: --input and --file both give the input; use one");
+    return usage_error("aima exec: --input and --file both give the input; use one");
   }
   out.input.erase("unit");
   Json input = typed.file.empty() ? out.input.value("input", Json::object()) : out.input;
-  if (!input.is_object()) return usage("aima exec: --input wants a JSON object");
+  if (!input.is_object()) return usage_error("aima exec: --input wants a JSON object");
   out.input = std::move(input);
   return {};
 }
@@ -208,7 +208,7 @@ Result<void> finish_exec(const Typed& typed, Invocation& out) {
 Result<void> finish_service_start(Invocation& out) {
   const bool async = out.input.contains("async");
   if (async && out.input.contains("wait")) {
-    return usage("aima service start: --wait and --async exclude each other");
+    return usage_error("aima service start: --wait and --async exclude each other");
   }
   out.input.erase("wait");
   if (out.globals.timeout) {
@@ -255,10 +255,10 @@ Result<Invocation> parse(const std::vector<std::string>& words, const Environmen
   }
   if (!taken->before.empty()) {
     const std::string name = taken->before.front().substr(0, taken->before.front().find('='));
-    return usage(name + " stands before the command, where only global flags may" +
+    return usage_error(name + " stands before the command, where only global flags may" +
                  did_you_mean(name, global_flags()));
   }
-  if (rest.empty()) return usage("no command was given; aima --help lists them");
+  if (rest.empty()) return usage_error("no command was given; aima --help lists them");
   std::size_t used = 0;
   const auto command = pick(rest, used);
   if (!command) return tl::unexpected(command.error());

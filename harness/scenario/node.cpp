@@ -8,26 +8,26 @@
 namespace harness {
 namespace {
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The number grammar of JSON (RFC 8259, section 6): no 010, no 0x10, no .5, no +1, no 1_000.
 bool is_json_number(std::string_view text, bool& whole) {
   std::size_t i = 0;
   whole = true;
   if (i < text.size() && text[i] == '-') ++i;
-  if (i >= text.size() || !digit(text[i])) return false;
-  if (text[i] == '0' && i + 1 < text.size() && digit(text[i + 1])) return false;
-  while (i < text.size() && digit(text[i])) ++i;
+  if (i >= text.size() || !is_digit(text[i])) return false;
+  if (text[i] == '0' && i + 1 < text.size() && is_digit(text[i + 1])) return false;
+  while (i < text.size() && is_digit(text[i])) ++i;
   if (i < text.size() && text[i] == '.') {
     whole = false;
-    if (++i >= text.size() || !digit(text[i])) return false;
-    while (i < text.size() && digit(text[i])) ++i;
+    if (++i >= text.size() || !is_digit(text[i])) return false;
+    while (i < text.size() && is_digit(text[i])) ++i;
   }
   if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
     whole = false;
     if (++i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
-    if (i >= text.size() || !digit(text[i])) return false;
-    while (i < text.size() && digit(text[i])) ++i;
+    if (i >= text.size() || !is_digit(text[i])) return false;
+    while (i < text.size() && is_digit(text[i])) ++i;
   }
   return i == text.size();
 }
