@@ -57,7 +57,8 @@ Stop find_stop(const JudgeInput& input) {
 }
 
 std::string why_unreached(const RunRecord& record, const Stop& stop) {
-  if (stop.step != nullptr) return stop.text;
+  // Short: the verdict's reason tells it whole, once.
+  if (stop.step != nullptr) return describe(*stop.step) + " ended the scenario";
   if (record.interrupted != nullptr) {
     return "the run was interrupted by " +
            text_of(record.interrupted->fields, "signal", "a signal");
