@@ -52,6 +52,9 @@ MAY_USE = {
     "harness/prove": _harness_many,
     "harness/cli": _harness_many + ["harness/report", "harness/campaign", "harness/explore",
                                     "harness/prove"],
+    # The scenarios as a Boost.Test suite: a program beside main.cpp, on what cli stands on.
+    "harness/suite": ["harness/base", "harness/scenario", "harness/history", "harness/clients",
+                      "harness/verdict", "harness/report", "harness/cli"],
     "harness": ["harness/base", "harness/cli"],  # main.cpp
 }
 GENERATED = {"version.h"}  # made by CMake; belongs to nobody

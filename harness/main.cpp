@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "harness/cli/options.h"
-#include "harness/run/interrupts.h"
 
 int main(int argc, char** argv) {
   const harness::Interrupts interrupts;  // before any thread: they inherit the blocked signals
