@@ -89,7 +89,8 @@ Result<HttpRequest> http_request(const Session& session, const Arguments& argume
     request.headers["Content-Type"] = "application/json";
   }
   if (arguments.has("headers")) {
-    for (const auto& [name, value] : arguments.json("headers").items()) {
+    const Json headers = arguments.json("headers");  // named: outlives the loop
+    for (const auto& [name, value] : headers.items()) {
       request.headers[name] = value.is_string() ? value.get<std::string>() : value.dump();
     }
   }

@@ -280,7 +280,8 @@ void DaemonControl::record_exit(const ExitOutcome& outcome, const std::string& a
                                 const std::string& reason) {
   Json fields = {{"instance", session_->instance}, {"pid", session_->daemon->pid()}};
   fields["core"] = false;
-  for (const auto& [key, value] : exit_json(outcome).items()) fields[key] = value;
+  const Json death = exit_json(outcome);  // named: a range-for does not keep the temporary alive
+  for (const auto& [key, value] : death.items()) fields[key] = value;
   fields["asked"] = asked;
   fields["expected"] = expected;
   fields["after_us"] = asked_at_ ? std::chrono::duration_cast<Microseconds>(
