@@ -43,10 +43,6 @@ Tried try_once(int port, std::string& said) {
   return error == 0 ? Tried::accepted : error == ECONNREFUSED ? Tried::refused : Tried::silent;
 }
 
-double milliseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 }  // namespace
 
 Result<Observation> await_port(StepContext& context, const Limit& limit) {

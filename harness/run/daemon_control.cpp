@@ -14,10 +14,6 @@
 namespace harness {
 namespace {
 
-double milliseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 // Signals that leave a process running, or only stop it, ask for no death.
 bool deadly(int number) { return number != SIGSTOP && number != SIGCONT && number != SIGWINCH; }
 

@@ -15,7 +15,7 @@ namespace harness {
 namespace {
 
 constexpr Milliseconds default_wait(10000);
-const std::vector<std::string> own_keys = {"exit",  "ready", "port",   "log",  "nth",  "since",
+const std::vector<std::string> await_keys = {"exit",  "ready", "port",   "log",  "nth",  "since",
                                            "file",  "exists", "container", "until", "within"};
 
 double since(Instant begin) {
@@ -178,7 +178,7 @@ Result<Observation> await_container(StepContext& context, const Limit& limit) {
 }
 
 Result<Observation> await_until(StepContext& context, const Limit& limit) {
-  auto look = embedded_step(context.step, own_keys);
+  auto look = embedded_step(context.step, await_keys);
   if (!look) return tl::unexpected(look.error());
   const Node* written = context.step.arguments.find("until");
   if (!written) return fail(ErrorKind::invalid, "`await` with a step inside needs `until:`");

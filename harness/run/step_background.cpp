@@ -10,7 +10,7 @@ namespace harness {
 namespace {
 
 constexpr int most_at_once = 1024;
-const std::vector<std::string> own_keys = {"count", "group"};
+const std::vector<std::string> background_keys = {"count", "group"};
 
 std::string group_of(const StepContext& context) {
   const std::string fallback =
@@ -78,7 +78,7 @@ StepShape background_shape() {
 }
 
 Result<Observation> execute_background(StepContext& context) {
-  auto inner = embedded_step(context.step, own_keys);
+  auto inner = embedded_step(context.step, background_keys);
   if (!inner) return tl::unexpected(inner.error());
   const auto count = context.arguments.integer_or("count", 1);
   if (count < 1 || count > most_at_once) {

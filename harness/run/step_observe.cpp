@@ -6,7 +6,7 @@
 
 namespace harness {
 namespace {
-const std::vector<std::string> own_keys = {"name", "value", "text"};
+const std::vector<std::string> observe_keys = {"name", "value", "text"};
 }
 
 StepShape observe_shape() {
@@ -27,8 +27,8 @@ Result<Observation> execute_observe(StepContext& context) {
   auto name = context.arguments.text("name");
   if (!name) return tl::unexpected(name.error());
   Observation seen;
-  if (has_embedded_step(context.step, own_keys)) {
-    auto inner = embedded_step(context.step, own_keys);
+  if (has_embedded_step(context.step, observe_keys)) {
+    auto inner = embedded_step(context.step, observe_keys);
     if (!inner) return tl::unexpected(inner.error());
     auto looked = execute_step(context.live, context.session, *inner, context.limit, context.branch);
     if (!looked) return looked;
