@@ -32,4 +32,7 @@ struct Limit {
 std::string utc_now();                    // 2026-01-31T12:34:56.789Z
 std::string utc_compact();                // 20260131T123456Z, for folder names
 std::string human(Microseconds duration);  // "1.2 ms", "3.4 s"
+inline double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 }  // namespace harness

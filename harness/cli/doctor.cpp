@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Finding {
+struct Capability {
   std::string name;
   bool there = false;
   std::string found;    // version, path, or why not
@@ -42,9 +42,9 @@ int in_child(Attempt attempt) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
-Finding container_engine() {
+Capability container_engine() {
   auto provider = find_provider("auto", Limit::after(Milliseconds(3000)));
-  Finding finding{"container engine", false, "", "engines run as native processes; criteria about "
+  Capability finding{"container engine", false, "", "engines run as native processes; criteria about "
                                                 "containers say so beside PASS"};
   if (!provider) {
     finding.found = provider.error().message;
@@ -55,23 +55,23 @@ Finding container_engine() {
   return finding;
 }
 
-Finding sqlite() {
+Capability sqlite() {
   return {"sqlite", true, sqlite3_libversion(), "databases cannot be looked at"};
 }
 
-Finding subreaper() {
+Capability subreaper() {
   const int error = in_child([] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 ? 0 : errno; });
   return {"child subreaper", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
           "orphans of a daemon are found by their environment only"};
 }
 
-Finding pidfd() {
+Capability pidfd() {
   const UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   return {"pidfd", static_cast<bool>(fd), fd ? "" : std::string(::strerrordesc_np(errno)),
           "no scenario can run: signals might hit a reused pid (needs Linux 5.3)"};
 }
 
-Finding cgroup_kill() {
+Capability cgroup_kill() {
   std::ifstream mounts("/proc/self/mountinfo");
   std::string where;
   for (std::string line; std::getline(mounts, line);) {
@@ -80,7 +80,7 @@ Finding cgroup_kill() {
     for (int field = 0; field < 4; ++field) begin = line.find(' ', begin) + 1;
     where = line.substr(begin, line.find(' ', begin) - begin);
   }
-  Finding finding{"cgroup v2 kill", false, "no cgroup v2 hierarchy is mounted",
+  Capability finding{"cgroup v2 kill", false, "no cgroup v2 hierarchy is mounted",
                   "a process that clears its environment and leaves its parent may escape the sweep"};
   if (where.empty()) return finding;
   const fs::path probe = fs::path(where) / fmt::format("aima-doctor-{}", ::getpid());
@@ -95,13 +95,13 @@ Finding cgroup_kill() {
   return finding;
 }
 
-Finding pid_namespace() {
+Capability pid_namespace() {
   const int error = in_child([] { return ::unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? 0 : errno; });
   return {"PID namespace", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
           "a run is contained by process groups and marks instead of a namespace (root has it)"};
 }
 
-Finding ptrace_allowed() {
+Capability ptrace_allowed() {
   const int error = in_child([] {
     const pid_t traced = ::fork();
     if (traced == 0) {
@@ -117,13 +117,13 @@ Finding ptrace_allowed() {
           "crash points cannot be explored, system calls not be injected"};
 }
 
-Finding fuse() {
+Capability fuse() {
   const bool device = ::access("/dev/fuse", R_OK | W_OK) == 0;
   return {"FUSE", device, device ? "/dev/fuse" : std::string("/dev/fuse: ") + ::strerrordesc_np(errno),
           "a failing or slow disk cannot be simulated below a daemon"};
 }
 
-Finding sandbox_space() {
+Capability sandbox_space() {
   const char* given = std::getenv("TMPDIR");
   const fs::path folder = given && *given ? given : "/tmp";
   std::error_code error;
@@ -140,7 +140,7 @@ Finding sandbox_space() {
 int command_doctor(const CommandContext& context, bool json) {
   utsname name{};
   ::uname(&name);
-  const std::vector<Finding> findings = {container_engine(), sqlite(),       subreaper(),
+  const std::vector<Capability> findings = {container_engine(), sqlite(),       subreaper(),
                                          pidfd(),            cgroup_kill(),  pid_namespace(),
                                          ptrace_allowed(),   fuse(),         sandbox_space()};
   if (json) {

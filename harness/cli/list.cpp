@@ -52,13 +52,15 @@ Json shape_row(const StepShape& shape) {
 
 Json steps() {
   Json list = Json::array();
-  for (const auto& shape : full_catalog().steps()) list.push_back(shape_row(shape));
+  const StepCatalog catalog = full_catalog();
+  for (const auto& shape : catalog.steps()) list.push_back(shape_row(shape));
   return list;
 }
 
-Json faults() {
+Json faults_json() {
   Json list = Json::array();
-  for (const auto& shape : full_catalog().faults()) list.push_back(shape_row(shape));
+  const StepCatalog catalog = full_catalog();
+  for (const auto& shape : catalog.faults()) list.push_back(shape_row(shape));
   return list;
 }
 
@@ -137,7 +139,7 @@ int command_list(const CommandContext& context, const std::string& what, bool js
     if (!what.empty() && what != kind) continue;
     all[kind] = kind == "scenarios"   ? scenarios(context)
                 : kind == "steps"     ? steps()
-                : kind == "faults"    ? faults()
+                : kind == "faults"    ? faults_json()
                 : kind == "probes"    ? probe_rows()
                 : kind == "reporters" ? reporter_rows()
                                       : targets(context);

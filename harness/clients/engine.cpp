@@ -25,14 +25,14 @@ struct Transfer {
   const Limit* limit = nullptr;
 };
 
-std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* target) {
+std::size_t take_engine_body(char* bytes, std::size_t size, std::size_t count, void* target) {
   auto& reply = static_cast<Transfer*>(target)->reply;
   if (reply.body.size() + size * count > most_reply) return 0;
   reply.body.append(bytes, size * count);
   return size * count;
 }
 
-std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* target) {
+std::size_t take_engine_header(char* bytes, std::size_t size, std::size_t count, void* target) {
   auto& reply = static_cast<Transfer*>(target)->reply;
   const std::string_view line(bytes, size * count);
   const auto colon = line.find(':');
@@ -72,9 +72,9 @@ Result<Reply> call(const std::string& socket, const std::string& method, const s
   // A hung engine accepts and never answers: only the total time ends that.
   set(CURLOPT_TIMEOUT_MS, std::max<long>(static_cast<long>(limit.left().count()), 1));
   set(CURLOPT_ERRORBUFFER, words);
-  set(CURLOPT_WRITEFUNCTION, take_body);
+  set(CURLOPT_WRITEFUNCTION, take_engine_body);
   set(CURLOPT_WRITEDATA, &transfer);
-  set(CURLOPT_HEADERFUNCTION, take_header);
+  set(CURLOPT_HEADERFUNCTION, take_engine_header);
   set(CURLOPT_HEADERDATA, &transfer);
   set(CURLOPT_XFERINFOFUNCTION, watch_stop);
   set(CURLOPT_XFERINFODATA, &transfer);

@@ -70,7 +70,8 @@ Json kind_value(const StepShape& shape) {
   return {{"description", shape.summary}, {"anyOf", std::move(choices)}};
 }
 
-Json common_properties() {
+// The common keys once, as definitions; each kind refers to them.
+Json common_definitions() {
   return {
       {"name", {{"type", "string"}, {"pattern", "^[A-Za-z_][A-Za-z0-9_]*$"},
                 {"description", "expressions refer to its times as $at.NAME.begin_ms and .end_ms"}}},
@@ -85,6 +86,14 @@ Json common_properties() {
       {"capture", {{"description", "name: jq with exactly one output that is not null"},
                    {"type", "object"}, {"additionalProperties", text_like()}}},
       {"timeout", duration()}};
+}
+
+Json common_properties() {
+  Json properties = Json::object();
+  for (const char* key : {"name", "criterion", "expect", "capture", "timeout"}) {
+    properties[key] = {{"$ref", std::string("#/definitions/common/") + key}};
+  }
+  return properties;
 }
 
 // `if` the kind's key is there, `then` the keys beside it are its own or common ones.
@@ -161,6 +170,7 @@ Json scenario_schema(const StepCatalog& catalog) {
           {"properties", std::move(properties)},
           {"definitions",
            {{"steps", {{"type", "array"}, {"items", {{"$ref", "#/definitions/step"}}}}},
+            {"common", common_definitions()},
             {"step", step_schema(catalog)}}}};
 }
 }  // namespace harness
