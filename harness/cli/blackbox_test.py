@@ -257,6 +257,7 @@ class BlackBox(unittest.TestCase):
             self.assertEqual(status, 128 + number, output)
             self.assert_nothing_left(output)
             self.assertEqual(self.verdict()["answer"].lower(), "inconclusive")
+            subprocess.run(["rm", "-r", str(self.path / "runs")], check=True)
 
     def test_interrupted_in_a_wait_and_in_the_background(self):
         for steps, at in (
