@@ -180,10 +180,11 @@ TEST_F(Commands, ExamplesOfTheCatalogueAreRight) {
   const StepCatalog catalog = full_catalog();
   const auto check_rows = [&](const std::vector<StepShape>& shapes) {
     for (const auto& shape : shapes) {
-      std::string example = shape.example.starts_with("- ") ? "" : "  - ";  // faults: the bare step
+      const bool bare = !shape.example.starts_with("- ");  // faults: the step without its dash
+      std::string example = bare ? "  - " : "";
       for (std::size_t begin = 0; begin <= shape.example.size();) {
         const auto end = std::min(shape.example.find('\n', begin), shape.example.size());
-        if (example != "  - ") example += "  ";
+        if (begin > 0 || !bare) example += bare ? "    " : "  ";
         example += shape.example.substr(begin, end - begin) + "\n";
         begin = end + 1;
       }
