@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "harness/base/suggest.h"
 #include "harness/run/catalog.h"
 
 namespace harness {
@@ -186,6 +187,38 @@ void read_one(const fs::path& path, const Selection& selection, const StepCatalo
 }
 }  // namespace
 
+namespace {
+
+bool mentions(const std::string& text, const std::string& name) {
+  return text.find("${" + name) != std::string::npos || text.find("$" + name) != std::string::npos;
+}
+
+// A setting that nothing reads would change nothing, silently.
+std::vector<std::string> unused_settings(const Selection& selection, const SelectedSet& set) {
+  std::vector<std::string> problems;
+  for (const auto& [name, value] : selection.settings) {
+    if (name.starts_with("target.")) continue;
+    bool used = false;
+    std::vector<std::string> known;
+    for (const auto& [scenario, target] : set.scenarios) {
+      std::string why;
+      used = used || mentions(scenario.text, name) ||
+             mentions(read_file(target.file, why).value_or(""), name);
+      for (const auto& [variable, text] : scenario.variables) {
+        if (variable != name) known.push_back(variable);
+      }
+      for (const auto& [variable, text] : target.vars) known.push_back("target.vars." + variable);
+    }
+    if (used) continue;
+    auto close = nearest(name, known);
+    problems.push_back(problem(fmt::format("--set {}={}: no selected scenario or target uses ${{{}}}{}",
+                                           name, value, name, close ? "; did you mean " + *close + "?" : "")));
+  }
+  return problems;
+}
+
+}  // namespace
+
 std::vector<std::string> given_names(const TargetProfile& target, const Selection& selection) {
   std::vector<std::string> names{"run_id", "root",         "bin",      "sandbox", "scratch", "home",
                                  "port",   "engine_ports", "provider", "target",  "data"};
@@ -213,6 +246,9 @@ SelectedSet select_scenarios(const CommandContext& context, const Selection& sel
   const StepCatalog catalog = full_catalog();
   Targets targets(context, selection);
   for (const auto& file : files) read_one(file, selection, catalog, targets, filter, set);
+  if (set.unreadable.empty() && !set.scenarios.empty()) {
+    set.unreadable = unused_settings(selection, set);
+  }
   std::map<std::string, std::string> names;
   for (const auto& selected : set.scenarios) {
     const auto [first, fresh] = names.try_emplace(selected.scenario.name, selected.scenario.file);

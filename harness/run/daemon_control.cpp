@@ -73,12 +73,12 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
   options.folder = session_->workspace->root().string();
   options.log_file =
       (session_->workspace->root() / fmt::format("daemon-{}.log", session_->instance)).string();
-  std::optional<NotifySocket> notify;
+  notify_.reset();
   if (target.ready.by == "notify") {
     options.notify_socket = session_->workspace->notify_socket(session_->instance);
     auto socket = NotifySocket::bind(options.notify_socket);
     if (!socket) return tl::unexpected(socket.error());
-    notify = std::move(*socket);
+    notify_ = std::move(*socket);
   }
   const Instant begin = Clock::now();
   auto child = Child::spawn(options);
@@ -94,7 +94,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
                                               {"command", options.argv},
                                               {"step", request.step}});
   lock.unlock();  // a fault may strike while the daemon starts
-  auto ready = wait_ready(*session_->daemon, notify ? &*notify : nullptr, target.ready,
+  auto ready = wait_ready(*session_->daemon, notify_ ? &*notify_ : nullptr, target.ready,
                           session_->workspace->port(), target.base_url, begin, limit);
   lock.lock();
   if (!ready) return failed_start(request, ready.error(), begin, limit);

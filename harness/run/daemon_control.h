@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/target/ready.h"
 #include "harness/target/session.h"
 
 namespace harness {
@@ -90,6 +91,8 @@ class DaemonControl {
   void keep_log();
 
   Session* session_ = nullptr;
+  // Kept until the next start: a daemon also says STOPPING=1, and is not to find nobody there.
+  std::optional<NotifySocket> notify_;
   mutable std::recursive_mutex mutex_;
   std::string starting_;            // step that started this instance
   std::string asked_by_;            // step that sent the first deadly signal to this instance
