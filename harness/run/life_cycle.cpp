@@ -80,6 +80,18 @@ Result<void> copy_data(StepContext& context, const std::string& folder) {
   return {};
 }
 
+// What a daemon may take for granted: its HOME, its TMPDIR, and a data folder outside its HOME (what
+// is below HOME it makes itself, with the modes that it wants).
+void make_folders(const TargetProfile& target) {
+  std::error_code ignored;
+  if (!target.home.empty()) fs::create_directories(target.home, ignored);
+  const auto temporary = target.environment.find("TMPDIR");
+  if (temporary != target.environment.end()) fs::create_directories(temporary->second, ignored);
+  const bool own = !target.home.empty() && target.data.starts_with(target.home + "/");
+  if (target.data.empty() || own || !fs::create_directories(target.data, ignored)) return;
+  fs::permissions(target.data, fs::perms::owner_all, fs::perm_options::replace, ignored);
+}
+
 Result<std::string> matching_line(const std::string& output, const std::string& pattern) {
   try {
     const std::regex expression(pattern, std::regex::ECMAScript | std::regex::optimize);
@@ -144,8 +156,7 @@ Result<Observation> start_daemon(StepContext& context) {
     return fail(ErrorKind::invalid,
                 fmt::format("target {} has no command that could be started", session.target.name));
   }
-  std::error_code ignored;
-  if (!session.target.home.empty()) fs::create_directories(session.target.home, ignored);
+  make_folders(session.target);
   if (arguments.has("data")) {
     auto copied = copy_data(context, arguments.text_or("data", ""));
     if (!copied) return tl::unexpected(copied.error());
