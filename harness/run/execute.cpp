@@ -205,10 +205,13 @@ std::string outcome_of(const Error& error, bool probe) {
 Json bindings_of(Live& live, const Session& session, const Json& own) {
   Json bindings = Json::object();
   std::lock_guard lock(live.evaluation);
-  for (const auto& name : live.captured) {
+  const auto bind = [&](const std::string& name) {
     const auto value = session.variables.find(name);
     if (value != session.variables.end()) bindings[name] = value->second;
-  }
+  };
+  for (const auto& [name, text] : live.scenario->variables) bind(name);
+  for (const auto& name : live.captured) bind(name);
+  bind("index");  // of the repetition around the step, if any
   bindings["at"] = session.times;
   for (const auto& [name, value] : own.items()) bindings[name] = value;
   return bindings;

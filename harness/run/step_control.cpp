@@ -87,7 +87,7 @@ Result<Observation> execute_repeat(StepContext& context) {
   }
   const Node* written = context.step.arguments.find("until");
   for (std::int64_t round = 1; round <= times; ++round) {
-    context.session.variables["index"] = std::to_string(round);
+    context.session.variables["index"] = round;
     const SequenceEnd end = run_sequence(context.live, context.session, context.step.children,
                                          context.limit, context.branch);
     if (!end.stopped_at.empty()) {
