@@ -102,6 +102,9 @@ Result<void> check_value(const Field& field, const Json& value) {
   }
   if (field.type == FieldType::integer || field.type == FieldType::number) {
     const double number = value.get<double>();
+    if (field.minimum == field.maximum && number != field.minimum)
+      return refuse(field.name, fmt::format("field '{}' can only be {:.15g}, not {} ({})", field.name,
+                                            field.minimum, found(value), field.help));
     if (number < field.minimum || number > field.maximum)
       return refuse(field.name,
                     fmt::format("field '{}' must be from {:.15g} to {:.15g}, not {}", field.name,

@@ -13,7 +13,7 @@ Json step(const char* id, std::vector<std::string> depends_on = {}) {
   return Json{{"id", id}, {"unit", "model.list"}, {"depends_on", depends_on}};
 }
 
-std::string refusal(const Json& steps) {
+std::string steps_refusal(const Json& steps) {
   auto parsed = parse_steps(steps);
   if (parsed) return "accepted";
   EXPECT_EQ(parsed.error().http_status, 400);
@@ -29,25 +29,25 @@ TEST(Steps, AcceptsADiamond) {
 }
 
 TEST(Steps, RefusesCyclesWithTheirPath) {
-  EXPECT_NE(refusal(Json::array({step("a", {"c"}), step("b", {"a"}), step("c", {"b"})}))
+  EXPECT_NE(steps_refusal(Json::array({step("a", {"c"}), step("b", {"a"}), step("c", {"b"})}))
                 .find("a -> c -> b -> a"),
             std::string::npos);
-  EXPECT_NE(refusal(Json::array({step("a", {"a"})})).find("a -> a"), std::string::npos);
+  EXPECT_NE(steps_refusal(Json::array({step("a", {"a"})})).find("a -> a"), std::string::npos);
 }
 
 TEST(Steps, RefusesBadShapes) {
-  EXPECT_NE(refusal(Json::array({step("a"), step("a")})).find("'a' is already the id of steps[0]"),
+  EXPECT_NE(steps_refusal(Json::array({step("a"), step("a")})).find("'a' is already the id of steps[0]"),
             std::string::npos);
-  EXPECT_NE(refusal(Json::array({step("load"), step("b", {"laod"})})).find("did you mean 'load'"),
+  EXPECT_NE(steps_refusal(Json::array({step("load"), step("b", {"laod"})})).find("did you mean 'load'"),
             std::string::npos);
-  EXPECT_NE(refusal(Json::array()).find("at least one"), std::string::npos);
-  EXPECT_NE(refusal(Json::array({Json{{"id", "a"}}})).find("steps[0].unit"), std::string::npos);
-  EXPECT_NE(refusal(Json::array({Json{{"id", "a"}, {"unit", "x.y"}, {"depend_on", 1}}}))
+  EXPECT_NE(steps_refusal(Json::array()).find("at least one"), std::string::npos);
+  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}}})).find("steps[0].unit"), std::string::npos);
+  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}, {"unit", "x.y"}, {"depend_on", 1}}}))
                 .find("steps[0].depend_on': unknown field; did you mean 'depends_on'"),
             std::string::npos);
-  EXPECT_NE(refusal(Json::array({Json{{"id", "a b"}, {"unit", "x.y"}}})).find("steps[0].id"),
+  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a b"}, {"unit", "x.y"}}})).find("steps[0].id"),
             std::string::npos);
-  EXPECT_NE(refusal(Json::array({Json{{"id", "a"}, {"unit", "x.y"}, {"input", 3}}}))
+  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}, {"unit", "x.y"}, {"input", 3}}}))
                 .find("steps[0].input"),
             std::string::npos);
 }

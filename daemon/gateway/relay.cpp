@@ -30,6 +30,11 @@ Result<Json> engine_body(const Call& call) {
                               "'messages', a list of {role, content})",
                 Json{{"field", "message"}});
   }
+  if (!has_message && body["messages"].empty()) {
+    return fail(400, "invalid_input",
+                "field 'messages' must not be empty: it is a list of {role, content}",
+                Json{{"field", "messages"}});
+  }
   if (has_message) {
     body["messages"] =
         Json::array({Json{{"role", "user"}, {"content", std::move(body["message"])}}});

@@ -98,6 +98,7 @@ TEST_F(Relay, BadInputNamesTheField) {
   EXPECT_THAT(client.ask(post("/api/inference/chat", R"({"message":"hi"})")), HasSubstr("'model'"));
   EXPECT_THAT(client.ask(post("/api/inference/chat", R"({"model":"m"})")), HasSubstr("'message'"));
   EXPECT_THAT(client.ask(chat(R"("message":"a","messages":[])")), HasSubstr("both given"));
+  EXPECT_THAT(client.ask(chat(R"("messages":[])")), HasSubstr("'messages' must not be empty"));
   EXPECT_THAT(client.ask(post("/api/inference/chat", R"({"model":"n","message":"a"})")),
               StartsWith("HTTP/1.1 404"));
 }

@@ -24,6 +24,13 @@ Judgement judge(const Json& row, const std::optional<Instance>& instance) {
   return {Kind::failed, what};
 }
 
+bool is_as_seen(const Json& row, const Json& seen) {
+  for (const char* key : {"status", "instance_id", "updated_at"}) {
+    if (text_of(row, key) != text_of(seen, key)) return false;
+  }
+  return true;
+}
+
 bool apply(const Judgement& judgement, const std::optional<Instance>& instance, Json& row) {
   using Kind = Judgement::Kind;
   const Json before = row;

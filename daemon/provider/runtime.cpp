@@ -213,13 +213,13 @@ Result<Json> Runtime::status_now(const Call& call) {
     (*row)["reason"] = "status as last known: " + instance.error().message;
     return row;
   }
-  // While an operation has the service, what it writes counts, and a glance at it would race.
-  if (auto hold = operations_.hold(id, "check")) {
-    const Judgement judgement = judge(*row, *instance);
-    if (Json changed = *row; apply(judgement, *instance, changed)) {
-      row = change_row(id, [&](Json& stored) { apply(judgement, *instance, stored); });
-      if (!row) return row;
-    }
+  // While an operation has the service, what it writes counts.
+  const Judgement judgement = judge(*row, *instance);
+  if (Json changed = *row; apply(judgement, *instance, changed) && !operations_.is_held(id)) {
+    row = change_row(id, [&, seen = *row](Json& stored) {
+      if (is_as_seen(stored, seen)) apply(judgement, *instance, stored);
+    });
+    if (!row) return row;
   }
   Json shown = *row;
   shown["instance"] = nullptr;

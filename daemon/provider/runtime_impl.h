@@ -25,6 +25,9 @@ struct Judgement {
 };
 // Pure: the rule of the contract's section 4. `instance` empty: nothing carries its label.
 Judgement judge(const Json& row, const std::optional<Instance>& instance);
+// Whether a row is still what a look at the instance was compared with: whoever wrote it since knows
+// better than that look.
+bool is_as_seen(const Json& row, const Json& seen);
 // Writes a judgement into a row. False when it says what the row said already.
 bool apply(const Judgement& judgement, const std::optional<Instance>& instance, Json& row);
 
@@ -77,10 +80,11 @@ class Runtime final : public ServiceRuntime {
   // Reconciliation: runtime_reconcile.cpp.
   struct Tally;
   using Instances = std::map<std::string, Instance>;  // by service
-  Result<Json> reconcile_rows(bool only_unverified);
+  enum class Rows { all, running_or_unverified, unverified };
+  Result<Json> reconcile_rows(Rows which, std::chrono::milliseconds limit);
   Result<Instances> instances_for(const Json& row, std::map<std::string, Result<Instances>>& known,
                                   Clock::time_point deadline);
-  void keep_asking();  // until no service is unverified any more
+  void watch();  // until the drain: engines that die, providers that are back
 
   Patience patience() const { return {std::chrono::seconds(30), operations_.draining()}; }
 
@@ -90,10 +94,10 @@ class Runtime final : public ServiceRuntime {
   std::unique_ptr<Provider> docker_;  // null when DOCKER_HOST makes no sense
   std::unique_ptr<Provider> native_;
   Provider* default_ = nullptr;
-  bool docker_was_silent_ = false;  // at start-up: not worth a second wait before READY
+  std::atomic<bool> docker_was_silent_{false};  // at start-up: not worth a second wait before READY
   PortAllocator ports_;
   std::atomic<unsigned> next_replica_{0};
-  std::atomic<bool> is_asking_{false};
+  std::atomic<bool> is_watching_{false};
   Operations operations_;  // last: its threads use all of the above
 };
 }  // namespace aima::provider

@@ -1,4 +1,4 @@
-// Reconciliation: at start for all services, later for those whose provider was away.
+// Reconciliation: at start for all services, later for those that run or whose provider was away.
 #include <fmt/format.h>
 
 #include "daemon/base/time.h"
@@ -20,11 +20,20 @@ bool expects_an_instance(const Json& row) {
 
 struct Finding {
   std::string id;
-  std::string status_then;
+  Json seen;  // the row that the look was compared with
   Judgement judgement;
   std::optional<Instance> instance;
   std::string away;  // why the provider could not tell; empty: it could
 };
+
+// At run time a row is written only when its meaning changes: an engine that is away for an hour
+// is one write and one line of log.
+bool is_news(const Finding& finding) {
+  if (!finding.away.empty()) return !finding.seen.value("unverified", false);
+  if (finding.judgement.kind != Judgement::Kind::adopted) return true;
+  return finding.seen.value("unverified", false) || text_of(finding.seen, "status") != "running" ||
+         text_of(finding.seen, "reason") != finding.judgement.reason;
+}
 
 void write_into(const Finding& finding, Json& row) {
   if (!finding.away.empty()) {
@@ -49,7 +58,11 @@ struct Runtime::Tally {
   }
 };
 
-Result<Json> Runtime::reconcile() { return reconcile_rows(false); }
+Result<Json> Runtime::reconcile() {
+  auto report = reconcile_rows(Rows::all, 2s);
+  if (report) watch();
+  return report;
+}
 
 Result<Runtime::Instances> Runtime::instances_for(
     const Json& row, std::map<std::string, Result<Instances>>& known, Clock::time_point deadline) {
@@ -77,7 +90,7 @@ Result<Runtime::Instances> Runtime::instances_for(
   return known.emplace(name, ask()).first->second;
 }
 
-Result<Json> Runtime::reconcile_rows(bool only_unverified) {
+Result<Json> Runtime::reconcile_rows(Rows which, milliseconds limit) {
   const auto begun = Clock::now();
   auto rows = store_.list(Domain::service, {});
   if (!rows) return tl::unexpected(rows.error());
@@ -86,10 +99,15 @@ Result<Json> Runtime::reconcile_rows(bool only_unverified) {
   Tally tally;
   for (const Json& row : rows->items) {
     const std::string id = text_of(row, "id");
-    if (text_of(row, "status") == "creating") continue;
-    if (only_unverified && (!row.value("unverified", false) || operations_.is_held(id))) continue;
-    auto instances = instances_for(row, known, begun + 2s);
-    Finding finding{id, text_of(row, "status"), {}, std::nullopt, ""};
+    const std::string status = text_of(row, "status");
+    if (status == "creating") continue;
+    if (which != Rows::all) {
+      const bool asked = row.value("unverified", false) ||
+                         (which == Rows::running_or_unverified && status == "running");
+      if (!asked || operations_.is_held(id)) continue;
+    }
+    auto instances = instances_for(row, known, begun + limit);
+    Finding finding{id, row, {}, std::nullopt, ""};
     if (!instances) {
       if (!expects_an_instance(row)) continue;
       finding.away = instances.error().message;
@@ -100,18 +118,20 @@ Result<Json> Runtime::reconcile_rows(bool only_unverified) {
     }
     tally.count(finding);
     Json changed = row;
-    write_into(finding, changed);
+    if (which == Rows::all || is_news(finding)) write_into(finding, changed);
     const bool resumes = finding.judgement.kind == Judgement::Kind::still_starting;
     if (changed != row || resumes) findings.push_back(std::move(finding));
   }
   docker_was_silent_ = false;
+  // What the drain cut was not looked at, which says nothing about the provider.
+  if (operations_.draining().stop_requested()) findings.clear();
   if (!findings.empty()) {
     auto written = store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
       for (const Finding& finding : findings) {
         auto row = transaction.get(Domain::service, finding.id);
         if (!row) return tl::unexpected(row.error());
         // Somebody was faster: what he wrote is newer than what we saw.
-        if (!*row || text_of(**row, "status") != finding.status_then) continue;
+        if (!*row || !is_as_seen(**row, finding.seen) || operations_.is_held(finding.id)) continue;
         write_into(finding, **row);
         (**row)["updated_at"] = now_rfc3339();
         if (auto done = transaction.update(Domain::service, **row); !done) {
@@ -139,7 +159,6 @@ Result<Json> Runtime::reconcile_rows(bool only_unverified) {
     const std::string& why = finding.away.empty() ? judgement.reason : finding.away;
     if (!why.empty()) log_warn("provider", fmt::format("service {}: {}", finding.id, why));
   }
-  if (tally.unverified > 0 && !only_unverified) keep_asking();
   const auto took = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
   return Json{{"adopted", tally.adopted},
               {"stopped", tally.stopped},
@@ -148,17 +167,20 @@ Result<Json> Runtime::reconcile_rows(bool only_unverified) {
               {"ms", took}};
 }
 
-// A provider that was away sends no event when it is back: it is asked once a second.
-void Runtime::keep_asking() {
-  if (is_asking_.exchange(true)) return;
+// Engines die without telling us, and a provider that was away sends no event when it is back. Two
+// seconds are how long a list may show what has ended; asking for one container list costs little.
+void Runtime::watch() {
+  if (is_watching_.exchange(true)) return;
   const bool running = operations_.run([this] {
     const std::stop_token stop = operations_.draining();
-    while (pause_for(1s, stop)) {
-      auto again = reconcile_rows(true);
-      if (again && (*again)["unverified"] == 0) break;
+    for (bool also_running = false; pause_for(1s, stop); also_running = !also_running) {
+      const auto which = also_running ? Rows::running_or_unverified : Rows::unverified;
+      if (auto looked = reconcile_rows(which, 10s); !looked && !stop.stop_requested()) {
+        log_warn("provider", "services could not be looked at: " + looked.error().message);
+      }
     }
-    is_asking_ = false;
+    is_watching_ = false;
   });
-  if (!running) is_asking_ = false;
+  if (!running) is_watching_ = false;
 }
 }  // namespace aima::provider

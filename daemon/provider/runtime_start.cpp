@@ -245,7 +245,9 @@ Result<Json> Runtime::give_up(Starting& starting, Error error) {
       row["unverified"] = true;
       row["reason"] = error.message;
     });
-    keep_asking();
+    if (!kept) {
+      log_error("provider", "an unfinished start could not be recorded: " + kept.error().message);
+    }
     return tl::unexpected(std::move(error));
   }
   if (starting.instance) {

@@ -209,6 +209,20 @@ TEST_P(RuntimeTest, StatusTellsThatAnEngineDied) {
   EXPECT_TRUE(bench->call("start", {{"id", id}}).has_value());
 }
 
+// Nobody asks for the status of this service: the row itself must come to say so.
+TEST_P(RuntimeTest, TheRowTellsThatAnEngineDied) {
+  bench->set_engine("--exit-after-ms 300");
+  bench->restart();
+  ASSERT_TRUE(bench->runtime->reconcile().has_value());
+  const std::string dies = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", dies}}).has_value());
+  bench->set_engine("");
+  EXPECT_TRUE(comes_true([&] { return bench->row(dies)["status"] == "failed"; }))
+      << bench->row(dies).dump();
+  EXPECT_THAT(bench->row(dies)["reason"], HasSubstr("status 9"));
+  EXPECT_EQ(bench->runtime->port_for_model("m").error().code, "no_running_service");
+}
+
 TEST_P(RuntimeTest, PortsThatOthersHoldAreNotHandedOut) {
   const ForeignListener foreign;
   const std::string wants_it = bench->add_service(foreign.port());

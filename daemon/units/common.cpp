@@ -60,13 +60,16 @@ Json page_json(Page page) {
 }
 
 Error not_found(Store& store, Domain domain, const std::string& id) {
-  std::string message = fmt::format("there is no {} '{}'", name_of(domain), id.substr(0, 200));
-  if (auto named = store.find_by_name(domain, id); named && *named)
-    message += fmt::format(" by id; the {} of that name has the id {}", name_of(domain),
+  const bool is_run = domain == Domain::pipeline_run;
+  const std::string what = is_run ? "pipeline run" : name_of(domain);
+  std::string message = fmt::format("there is no {} '{}'", what, id.substr(0, 200));
+  if (is_run)
+    message += "; pipeline.run answers the id of a run";
+  else if (auto named = store.find_by_name(domain, id); named && *named)
+    message += fmt::format(" by id; the {} of that name has the id {}", what,
                            (**named)["id"].get<std::string>());
   else
-    message += fmt::format("; {}.list shows what there is",
-                           domain == Domain::pipeline_run ? "pipeline" : name_of(domain));
+    message += fmt::format("; {}.list shows what there is", what);
   return Error{404, "not_found", std::move(message), Json{{"id", id.substr(0, 200)}}};
 }
 

@@ -33,7 +33,7 @@ std::vector<Field> create_fields() {
   Field engine = string_field("engine_type", "the engine that serves it: vllm, ollama, …");
   engine.fallback = "vllm";
   Field replicas = integer_field(
-      "replicas", "instances of this service: 1; for more, create more services of the model", 1,
+      "replicas", "one service is one instance; for more, create more services of the model", 1,
       1);
   replicas.fallback = 1;
   return {string_field("model_id", "the model to serve", true), engine,
@@ -44,12 +44,11 @@ std::vector<Field> create_fields() {
 
 Result<void> known_engine(const EngineSet& engines, const std::string& type) {
   if (engines.find(type) != nullptr) return {};
-  std::string names;
-  for (const EngineSpec& engine : engines.all()) {
-    names += (names.empty() ? "" : ", ") + engine.name;
-  }
+  std::vector<std::string> names;
+  for (const EngineSpec& engine : engines.all()) names.push_back(engine.name);
   return fail(400, "invalid_input",
-              fmt::format("engine_type: there is no engine \"{}\"; known are {}", type, names),
+              fmt::format("field 'engine_type': there is no engine '{}'{} (known: {})",
+                          type.substr(0, 200), did_you_mean(type, names), fmt::join(names, ", ")),
               Json{{"field", "engine_type"}});
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 
 #include "daemon/assets/assets.h"
@@ -57,6 +58,22 @@ Result<Json> checked_skill(const Json& input) {
               {"category", input.value("category", "")},
               {"content", input.value("content", "")},
               {"source", "user"}};
+}
+
+// Built-in skills keep their id over restarts, also where the store forgets them: it comes from
+// the name. FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/
+std::string builtin_id(const std::string& name) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return fmt::format("{}{:08x}", id_prefix_of(Domain::skill), hash);
+}
+
+// Its own id, or another when a skill of the user drew that one first.
+Result<std::string> free_id_for(Transaction& transaction, const std::string& name) {
+  std::string id = builtin_id(name);
+  auto taken = transaction.get(Domain::skill, id);
+  if (!taken) return tl::unexpected(taken.error());
+  return *taken ? transaction.new_id(Domain::skill) : Result<std::string>(std::move(id));
 }
 
 // What the assets ask the store to become. Empty when it is so already: then a start writes
@@ -115,7 +132,7 @@ Result<void> seed_builtin_skills(Store& store) {
       if (auto changed = transaction.update(Domain::skill, skill); !changed)
         return tl::unexpected(changed.error());
     for (const auto& skill : plan->insert) {
-      auto id = transaction.new_id(Domain::skill);
+      auto id = free_id_for(transaction, skill["name"].get<std::string>());
       if (!id) return tl::unexpected(id.error());
       if (auto added = transaction.insert(Domain::skill, stamped(*id, skill)); !added)
         return tl::unexpected(added.error());
