@@ -36,12 +36,15 @@ TEST(Steps, RefusesCyclesWithTheirPath) {
 }
 
 TEST(Steps, RefusesBadShapes) {
-  EXPECT_NE(steps_refusal(Json::array({step("a"), step("a")})).find("'a' is already the id of steps[0]"),
-            std::string::npos);
-  EXPECT_NE(steps_refusal(Json::array({step("load"), step("b", {"laod"})})).find("did you mean 'load'"),
-            std::string::npos);
+  EXPECT_NE(
+      steps_refusal(Json::array({step("a"), step("a")})).find("'a' is already the id of steps[0]"),
+      std::string::npos);
+  EXPECT_NE(
+      steps_refusal(Json::array({step("load"), step("b", {"laod"})})).find("did you mean 'load'"),
+      std::string::npos);
   EXPECT_NE(steps_refusal(Json::array()).find("at least one"), std::string::npos);
-  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}}})).find("steps[0].unit"), std::string::npos);
+  EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}}})).find("steps[0].unit"),
+            std::string::npos);
   EXPECT_NE(steps_refusal(Json::array({Json{{"id", "a"}, {"unit", "x.y"}, {"depend_on", 1}}}))
                 .find("steps[0].depend_on': unknown field; did you mean 'depends_on'"),
             std::string::npos);

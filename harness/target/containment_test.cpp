@@ -20,22 +20,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Limit soon() { return Limit::after(Milliseconds(10000)); }
+Limit in_time() { return Limit::after(Milliseconds(10000)); }
 
-std::unique_ptr<Child> misbehaving(const std::string& how, const std::string& run_id,
-                                   const std::string& line = "^ready$") {
+std::unique_ptr<Child> misbehaving_in(const std::string& how, const std::string& run_id,
+                                      const std::string& line = "^ready$") {
   SpawnOptions options;
   options.argv = {AIMA_BINARY_DIR "/bin/misbehaving-daemon", how};
   options.environment = {{"AIMA_RUN", run_id}};
   auto child = Child::spawn(options);
   EXPECT_TRUE(child) << (child ? "" : child.error().message);
-  EXPECT_TRUE((*child)->wait_line(line, 0, 1, soon()));
+  EXPECT_TRUE((*child)->wait_line(line, 0, 1, in_time()));
   return std::move(*child);
 }
 
-std::string fresh_run(const std::string& name) {
-  return name + "-" + std::to_string(::getpid());
-}
+std::string fresh_run(const std::string& name) { return name + "-" + std::to_string(::getpid()); }
 
 TEST(ProcessInfo, StatIsReadAfterTheLastBracket) {
   const auto info = parse_stat("12 (a) b) (c) S 7 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 1 2\n");
@@ -50,7 +48,7 @@ TEST(Containment, MarkIsMatchedWhole) {
   const std::string run = fresh_run("mark");
   begin_run(run);
   begin_run("another");  // with two runs nothing is ours by elimination
-  auto child = misbehaving("behaves", run);
+  auto child = misbehaving_in("behaves", run);
   EXPECT_EQ(find_processes(run).size(), 1u);
   EXPECT_TRUE(find_processes(run.substr(0, run.size() - 1)).empty());
   EXPECT_TRUE(find_processes("another").empty());
@@ -64,11 +62,11 @@ TEST(Containment, DoubleForkedChildIsFoundAndEnded) {
   ASSERT_TRUE(become_subreaper());
   const std::string run = fresh_run("fork");
   begin_run(run);
-  misbehaving("leaves-child", run, "^child [0-9]+ stays$").reset();
+  misbehaving_in("leaves-child", run, "^child [0-9]+ stays$").reset();
   const auto found = find_processes(run);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].why, "marked AIMA_RUN");
-  ASSERT_TRUE(end_all(run, "", soon()));
+  ASSERT_TRUE(end_all(run, "", in_time()));
   EXPECT_TRUE(find_processes(run).empty());
   EXPECT_FALSE(read_process(found[0].pid)) << "reaped, not left as a zombie";
   end_run(run);
@@ -78,19 +76,19 @@ TEST(Containment, ChildThatWipedItsEnvironmentComesToTheSubreaper) {
   ASSERT_TRUE(become_subreaper());
   const std::string run = fresh_run("hidden");
   begin_run(run);
-  misbehaving("hides-child", run, "^starting, any minute now$").reset();
+  misbehaving_in("hides-child", run, "^starting, any minute now$").reset();
   const auto found = find_processes(run);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].why, "re-parented to us");
-  EXPECT_TRUE(end_all(run, "", soon()));
+  EXPECT_TRUE(end_all(run, "", in_time()));
   EXPECT_TRUE(find_processes(run).empty());
   end_run(run);
 }
 
 TEST(Containment, AnotherProcessWithTheSamePidIsLeftAlone) {
-  auto child = misbehaving("behaves", "ticks");
+  auto child = misbehaving_in("behaves", "ticks");
   FoundProcess other{child->pid(), child->start_ticks() - 1, "an earlier one", "", ""};
-  EXPECT_TRUE(end_process(other, soon()));
+  EXPECT_TRUE(end_process(other, in_time()));
   EXPECT_TRUE(child->running());
   EXPECT_NE(child->state(), 'Z');
 }
@@ -99,7 +97,7 @@ TEST(Containment, InstanceFileIsBelievedOnlyIfTrueAndOfTheRun) {
   const std::string run = fresh_run("engine");
   auto workspace = Workspace::create(run);
   ASSERT_TRUE(workspace);
-  auto stranger = misbehaving("behaves", "elsewhere");
+  auto stranger = misbehaving_in("behaves", "elsewhere");
   const auto folder = (*workspace)->root() / "instances";
   std::filesystem::create_directories(folder);
   const auto write = [&](const std::string& name, std::uint64_t ticks, const std::string& label) {
@@ -156,7 +154,7 @@ TEST(Leftovers, EachKindIsFoundAndRemoved) {
   auto workspace = Workspace::create(session.run_id);
   ASSERT_TRUE(workspace);
   session.workspace = workspace->get();
-  EXPECT_EQ(find_leftovers(session, soon()), Json::array());
+  EXPECT_EQ(find_leftovers(session, in_time()), Json::array());
 
   const std::string file = ((*workspace)->root() / "held").string();
   SpawnOptions options;
@@ -166,18 +164,18 @@ TEST(Leftovers, EachKindIsFoundAndRemoved) {
   ASSERT_TRUE(holder);
   const auto kinds = [&] {
     std::vector<std::string> names;
-    for (const auto& item : find_leftovers(session, soon())) names.push_back(item["kind"]);
+    for (const auto& item : find_leftovers(session, in_time())) names.push_back(item["kind"]);
     return names;
   };
-  const Limit limit = soon();
+  const Limit limit = in_time();
   while (kinds().size() < 3 && !limit.expired()) {
   }
   EXPECT_THAT(kinds(), ::testing::UnorderedElementsAre("process", "process", "lock"));
-  for (const auto& item : clean_up(session, soon())) {
+  for (const auto& item : clean_up(session, in_time())) {
     EXPECT_EQ(item["removed"], true) << item.dump();
     EXPECT_EQ(item["whose"], "daemon") << item.dump();
   }
-  EXPECT_EQ(find_leftovers(session, soon()), Json::array());
+  EXPECT_EQ(find_leftovers(session, in_time()), Json::array());
 }
 
 // A harness that dies by SIGKILL: another process makes the workspace and is killed.
@@ -186,8 +184,9 @@ TEST(Leftovers, DeadRunIsFoundAndCleaned) {
   const pid_t harness = ::fork();
   if (harness == 0) {
     auto workspace = Workspace::create(run);
-    (*workspace)->note("debts", Json::array({{{"id", "fault-1"}, {"undo", {{"fault", "first"}}}},
-                                             {{"id", "fault-2"}, {"undo", {{"fault", "second"}}}}}));
+    (*workspace)
+        ->note("debts", Json::array({{{"id", "fault-1"}, {"undo", {{"fault", "first"}}}},
+                                     {{"id", "fault-2"}, {"undo", {{"fault", "second"}}}}}));
     ::raise(SIGKILL);
   }
   ::waitpid(harness, nullptr, 0);
@@ -209,10 +208,10 @@ TEST(Leftovers, DeadRunIsFoundAndCleaned) {
         healed.push_back(undo.value("fault", "?"));
         return Json();
       },
-      soon());
+      in_time());
   EXPECT_THAT(healed, ::testing::ElementsAre("second", "first"));
   EXPECT_FALSE(std::filesystem::exists(dead[0].folder)) << report.dump(2);
-  EXPECT_EQ(to_string((*orphan)->wait(soon()).value_or(Exited{0})), "SIGKILL");
+  EXPECT_EQ(to_string((*orphan)->wait(in_time()).value_or(Exited{0})), "SIGKILL");
 }
 
 TEST(Leftovers, KeptSandboxIsDeadOnlyWhenAskedFor) {
@@ -234,7 +233,7 @@ TEST(Leftovers, KeptSandboxIsDeadOnlyWhenAskedFor) {
   const auto kept = of_run(true);
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_EQ(kept[0].why, "it was kept on purpose");
-  clean_dead_run(kept[0], nullptr, soon());
+  clean_dead_run(kept[0], nullptr, in_time());
   EXPECT_FALSE(std::filesystem::exists(kept[0].folder));
 }
 
