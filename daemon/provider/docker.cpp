@@ -57,6 +57,7 @@ class DockerProvider final : public Provider {
 
   std::string name() const override { return api_.is_podman() ? "podman" : "docker"; }
   std::string description() const override {
+    if (api_.version().empty()) return fmt::format("{} at {}, silent so far", name(), host_);
     return fmt::format("{} (API {}) at {}", name(), api_.version(), host_);
   }
   Result<void> ping(const Patience& patience) override { return explain(api_.ping(patience)); }

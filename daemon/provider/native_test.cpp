@@ -2,6 +2,7 @@
 #include "daemon/provider/native.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #include "daemon/provider/instance_file.h"
 #include "daemon/provider/process.h"
+#include "daemon/provider/spawn.h"
 #include "daemon/provider/test_bench.h"
 
 namespace aima::provider {
@@ -71,6 +73,22 @@ TEST_F(NativeTest, AnEngineThatDiesLeavesNoZombie) {
   EXPECT_THAT((*status)["reason"], HasSubstr("signal 9"));
 }
 
+// Who sees first that a child has ended may ask how, before the reaper's thread woke up.
+TEST(ChildReaper, KnowsHowAChildEndedAsSoonAsItHasEnded) {
+  ChildReaper reaper;
+  const fs::path log = fs::temp_directory_path() / fmt::format("aima-reaper.{}", getpid());
+  for (int turn = 0; turn < 50; ++turn) {
+    const auto child = spawn_detached({{"/bin/sh", "-c", "exit 3"}, {}, log},
+                                      [](const ProcessId&) { return Result<void>(); });
+    ASSERT_TRUE(child.has_value()) << child.error().message;
+    reaper.watch(*child);
+    ASSERT_TRUE(comes_true([&] { return !is_alive(*child); }));
+    ASSERT_EQ(reaper.exit_status(*child), 3) << "turn " << turn;
+    ASSERT_TRUE(comes_true([&] { return !read_process(child->pid).has_value(); }));
+  }
+  fs::remove(log);
+}
+
 TEST_F(NativeTest, AnEngineThatIgnoresTermIsKilled) {
   const fs::path folder = bench.folder / "data";
   bench.set_engine("--ignore-term 1");
@@ -95,7 +113,7 @@ TEST_F(NativeTest, AReusedProcessIdIsNotBelieved) {
   ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
   const InstanceRecord engine = record(id);
   InstanceRecord forged = engine;
-  forged.process = {bystander, engine.process.start_ticks - 1};
+  forged.process = {bystander, read_process(bystander)->start_ticks - 1};
   ASSERT_TRUE(InstanceFolder(bench.folder / "data/instances").write(forged).has_value());
   bench.restart();
   EXPECT_EQ((*bench.runtime->reconcile())["stopped"], 1);

@@ -162,8 +162,22 @@ void ChildReaper::watch(const ProcessId& child) {
   [[maybe_unused]] const auto rung = write(wake_, &one, sizeof one);
 }
 
+void ChildReaper::reap(const Watched& watched, int flags) {
+  siginfo_t info{};
+  if (waitid(static_cast<idtype_t>(3 /* P_PIDFD */), static_cast<id_t>(watched.pidfd), &info,
+             WEXITED | flags) != 0 || info.si_pid == 0) {
+    return;
+  }
+  const int status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+  ended_[watched.child.pid] = {watched.child, status};
+}
+
 std::optional<int> ChildReaper::exit_status(const ProcessId& child) {
   std::lock_guard lock(mutex_);
+  // Whoever saw it end may be faster than our thread, which then finds nothing left to reap.
+  for (const Watched& watched : watched_) {
+    if (watched.child == child) reap(watched, WNOHANG);
+  }
   const auto found = ended_.find(child.pid);
   if (found == ended_.end() || found->second.first != child) return std::nullopt;
   return found->second.second;
@@ -184,12 +198,7 @@ void ChildReaper::run(const std::stop_token& stop) {
       if (polled[i].revents == 0) continue;
       const auto it = std::find_if(watched_.begin(), watched_.end(),
                                    [&](const Watched& w) { return w.pidfd == polled[i].fd; });
-      siginfo_t info{};
-      if (waitid(static_cast<idtype_t>(3 /* P_PIDFD */), static_cast<id_t>(it->pidfd), &info,
-                 WEXITED) == 0) {
-        const int status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-        ended_[it->child.pid] = {it->child, status};
-      }
+      reap(*it, 0);
       close(it->pidfd);
       watched_.erase(it);
     }

@@ -40,11 +40,12 @@ class ChildReaper {
   std::optional<int> exit_status(const ProcessId& child);
 
  private:
-  void run(const std::stop_token& stop);
   struct Watched {
     ProcessId child;
     int pidfd;
   };
+  void run(const std::stop_token& stop);
+  void reap(const Watched& watched, int flags);  // under the mutex; once reaped, does nothing
   int wake_;
   std::mutex mutex_;
   std::vector<Watched> watched_;
