@@ -49,8 +49,10 @@ Daemon::~Daemon() {
 }
 
 tl::expected<void, StartFailure> Daemon::open() {
+  auto settings = runtime_options(config_);
+  if (!settings) return tl::unexpected(StartFailure{78, settings.error().message});
   if (auto done = open_store(); !done) return done;
-  if (auto done = open_provider(); !done) return done;
+  if (auto done = open_provider(std::move(*settings)); !done) return done;
   if (auto done = open_gateway(); !done) return done;
   return reconcile();
 }
@@ -75,13 +77,11 @@ tl::expected<void, StartFailure> Daemon::open_store() {
   return {};
 }
 
-tl::expected<void, StartFailure> Daemon::open_provider() {
+tl::expected<void, StartFailure> Daemon::open_provider(RuntimeOptions settings) {
   auto engines = EngineSet::load();
   if (!engines) return tl::unexpected(StartFailure{78, "engines: " + engines.error().message});
   engines_ = std::move(*engines);
-  auto settings = runtime_options(config_);
-  if (!settings) return tl::unexpected(StartFailure{78, settings.error().message});
-  auto runtime = ServiceRuntime::make(std::move(*settings), *store_, engines_);
+  auto runtime = ServiceRuntime::make(std::move(settings), *store_, engines_);
   if (!runtime) return tl::unexpected(StartFailure{69, "the provider: " + runtime.error().message});
   runtime_ = std::move(*runtime);
   log_info("start",

@@ -40,7 +40,7 @@ class Daemon {
 
  private:
   tl::expected<void, StartFailure> open_store();
-  tl::expected<void, StartFailure> open_provider();
+  tl::expected<void, StartFailure> open_provider(RuntimeOptions settings);
   tl::expected<void, StartFailure> open_gateway();
   tl::expected<void, StartFailure> reconcile();
   void watch_signals();

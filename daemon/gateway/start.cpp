@@ -25,6 +25,7 @@ void raise_descriptor_limit() {
 int run_start(const StartOptions& options) {
   const auto config = load_config(options);
   if (!config) {
+    if (options.log_format == "json") init_log(*log_format_from("json"), "info");
     log_error("start", config.error().message);
     return config.error().exit_status;
   }

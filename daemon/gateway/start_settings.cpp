@@ -28,7 +28,15 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_labels(const std:
       return fail(400, "invalid_labels",
                   "AIMA_LABELS: \"" + pair + "\" is not key=value; the form is k=v,k=v");
     }
-    labels.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    std::string key = pair.substr(0, equals);
+    // A service whose label says another's id would be stopped in that one's place.
+    for (const char* own : {"aima.engine", "aima.managed", "aima.service", "aima.model",
+                            "aima.port"}) {
+      if (key != own) continue;
+      return fail(400, "invalid_labels",
+                  "AIMA_LABELS: " + key + " is a label that aima sets itself; use another key");
+    }
+    labels.emplace_back(std::move(key), pair.substr(equals + 1));
     begin = end + 1;
   }
   return labels;

@@ -51,6 +51,7 @@ class Start : public testing::Test {
     if (child != 0) return child;
     setenv("NOTIFY_SOCKET", (folder / "notify").c_str(), 1);
     unsetenv("AIMA_LABELS");
+    if (const char* labels = std::getenv("TEST_LABELS")) setenv("AIMA_LABELS", labels, 1);
     if (std::freopen(log.c_str(), "w", stderr) == nullptr) _exit(127);
     _exit(run_start(with));
   }
@@ -110,6 +111,29 @@ TEST_F(Start, ReadyThenCleanEndWithNothingLeftOpen) {
   EXPECT_THAT(Client(port).ask(get("/api/model/list")), HasSubstr("\"kept\""));
   signal(SIGINT);
   EXPECT_EQ(end(), 0) << text_of("log");
+}
+
+TEST_F(Start, ListsTakeTheirPageFromTheQueryInCreationOrder) {
+  start();
+  Client client(port);
+  for (const char* name : {"z", "m", "a"}) {
+    client.ask(post("/api/model/create", std::string(R"({"name":")") + name + "\"}"));
+  }
+  const std::string page = client.ask(get("/api/model/list?limit=1&offset=1"));
+  EXPECT_THAT(page, HasSubstr("\"name\":\"m\""));
+  EXPECT_THAT(page, testing::Not(HasSubstr("\"name\":\"z\"")));
+  EXPECT_THAT(page, HasSubstr("\"total\":3"));
+  EXPECT_THAT(client.ask(get("/api/model/list?status=redy")), HasSubstr("did you mean 'ready'"));
+}
+
+TEST_F(Start, LabelsOfTheDaemonsOwnAreRefused) {
+  for (const char* labels : {"aima.service=svc-00000001", "novalue", "=x"}) {
+    setenv("TEST_LABELS", labels, 1);
+    EXPECT_EQ(refused(options), 78) << labels;
+    EXPECT_THAT(text_of("refused"), HasSubstr("AIMA_LABELS")) << labels;
+  }
+  unsetenv("TEST_LABELS");
+  EXPECT_FALSE(fs::exists(folder / "data")) << "nothing is made before the settings are right";
 }
 
 TEST_F(Start, TakenAddressAndDataFolderAreRefusedAndTheirHolderIsNamed) {

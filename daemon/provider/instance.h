@@ -70,6 +70,8 @@ class Provider {
   // The last `tail` lines the engine wrote.
   virtual Result<std::string> logs(const Instance& instance, int tail,
                                    const Patience& patience) = 0;
+  // The service is deleted: whatever else is kept of it goes.
+  virtual void forget(const std::string& service_id) { static_cast<void>(service_id); }
 };
 
 // "aima.engine", "aima.managed", "aima.service", "aima.model", "aima.port", then the extra ones.

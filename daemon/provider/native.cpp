@@ -71,6 +71,10 @@ class NativeProvider final : public Provider {
   Result<void> remove(const Instance& instance, std::chrono::seconds grace,
                       const Patience& patience) override;
   Result<std::string> logs(const Instance& instance, int tail, const Patience&) override;
+  void forget(const std::string& service_id) override {
+    std::error_code ignored;
+    fs::remove(logs_ / (service_id + ".log"), ignored);
+  }
 
  private:
   Instance instance_from(const InstanceRecord& record);

@@ -189,12 +189,15 @@ Result<Json> Runtime::remove_now(const Call& call) {
       }
     }
   }
-  return store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
+  auto deleted = store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
     if (auto erased = transaction.erase(Domain::service, id); !erased) {
       return tl::unexpected(erased.error());
     }
     return Json{{"id", id}, {"deleted", true}};
   });
+  // Nobody can ask for it any more. A stopped service keeps its log: it says why.
+  if (deleted) native_->forget(id);
+  return deleted;
 }
 
 Result<Json> Runtime::status_now(const Call& call) {

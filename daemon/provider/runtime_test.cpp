@@ -182,6 +182,28 @@ TEST_P(RuntimeTest, AStartThatADrainCutsIsFinishedByTheNextDaemon) {
   EXPECT_EQ(bench->instances(id).size(), 1u);
 }
 
+// Call::stop is what the gateway requests when the connection has ended.
+TEST_P(RuntimeTest, AClientThatGoesDoesNotEndTheStart) {
+  bench->set_engine("--start-delay-ms 400");
+  bench->restart();
+  const std::string id = bench->add_service();
+  std::stop_source gone;
+  std::promise<Result<Json>> answer;
+  Call call;
+  call.input = {{"id", id}};
+  call.stop = gone.get_token();
+  bench->runtime->start(std::move(call),
+                        [&](Result<Json> result) { answer.set_value(std::move(result)); });
+  ASSERT_TRUE(comes_true([&] { return bench->live(id) == 1; }));
+  const std::string first = bench->instances(id)[0].id;
+  gone.request_stop();
+  const auto started = answer.get_future().get();
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_EQ(bench->row(id)["status"], "running");
+  ASSERT_EQ(bench->instances(id).size(), 1U);
+  EXPECT_EQ(bench->instances(id)[0].id, first);
+}
+
 TEST_P(RuntimeTest, AnAsyncStartAnswersAtOnce) {
   bench->set_engine("--start-delay-ms 300");
   bench->restart();
@@ -226,7 +248,9 @@ TEST_P(RuntimeTest, TheRowTellsThatAnEngineDied) {
 TEST_P(RuntimeTest, PortsThatOthersHoldAreNotHandedOut) {
   const ForeignListener foreign;
   const std::string wants_it = bench->add_service(foreign.port());
+  const auto begun = Clock::now();
   const auto refused = bench->call("start", {{"id", wants_it}});
+  EXPECT_LT(Clock::now() - begun, 5s) << "told at once, not after retries";
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().http_status, 409);
   EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(foreign.port())));
@@ -269,6 +293,7 @@ TEST_P(RuntimeTest, DeleteRemovesInstanceAndRow) {
   const auto deleted = bench->call("delete", {{"id", id}});
   ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
   EXPECT_TRUE(bench->instances(id).empty());
+  EXPECT_FALSE(std::filesystem::exists(bench->folder / "data/logs" / (id + ".log")));
   EXPECT_FALSE(bench->store->get(Domain::service, id)->has_value());
   EXPECT_EQ(bench->call("stop", {{"id", id}}).error().http_status, 404);
 }

@@ -14,6 +14,12 @@ Field string_field(std::string name, std::string help, bool required) {
   return field;
 }
 
+Field word_field(std::string name, std::string help, std::vector<std::string> allowed) {
+  Field field = string_field(std::move(name), std::move(help));
+  field.allowed = std::move(allowed);
+  return field;
+}
+
 Field id_field(Domain domain, std::vector<std::string> more_aliases) {
   Field field =
       string_field("id", fmt::format("the id, as {}… in the list", id_prefix_of(domain)), true);

@@ -10,6 +10,7 @@
 namespace aima {
 
 Field string_field(std::string name, std::string help, bool required = false);
+Field word_field(std::string name, std::string help, std::vector<std::string> allowed);
 // `id`, also accepted as `<domain>_id` and as the other names given.
 Field id_field(Domain domain, std::vector<std::string> more_aliases = {});
 // `limit` and `offset` of every list.

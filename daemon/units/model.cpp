@@ -98,7 +98,8 @@ void add_model_units(const UnitContext& context) {
 
   add_get_and_list(
       context.registry, store, Domain::model,
-      {string_field("type", "only of this type"), string_field("status", "only with this status"),
+      {string_field("type", "only of this type"),
+       word_field("status", "only with this status", {"pending", "ready", "error"}),
        string_field("source", "only from this source")});
 
   Unit erase{"model",

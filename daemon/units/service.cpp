@@ -137,7 +137,9 @@ void add_service_units(const UnitContext& context) {
   make.run = [context](Call call, Done done) { create(context, std::move(call), std::move(done)); };
   context.registry.add(std::move(make));
   add_get_and_list(context.registry, context.store, Domain::service,
-                   {string_field("status", "only with this status"),
+                   {word_field("status", "only with this status",
+                               {"creating", "starting", "running", "stopping", "stopped",
+                                "failed"}),
                     string_field("model_id", "only of this model"),
                     string_field("engine_type", "only with this engine")});
 
