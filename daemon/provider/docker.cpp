@@ -302,7 +302,8 @@ Result<std::string> DockerProvider::logs(const Instance& instance, int tail,
       call("GET", fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", instance.id, tail),
            patience);
   if (!response) return tl::unexpected(response.error());
-  if (response->status == 404) return std::string();
+  // 409: it is being removed just now.
+  if (response->status == 404 || response->status == 409) return std::string();
   if (response->status != 200) {
     return fail(502, "provider_error",
                 fmt::format("{} does not show the logs of container {}: {}", host_, instance.id,

@@ -142,6 +142,30 @@ Result<std::optional<Instance>> Runtime::instance_of(Provider& provider,
   return best;
 }
 
+// Ends and removes whatever carries the service's label. Meanwhile its row reads `stopping`, so that
+// no chat is sent to it; if that fails the row says again what it said.
+Result<std::size_t> Runtime::end_instances(const Json& row) {
+  const std::string id = text_of(row, "id");
+  auto provider = provider_of(row);
+  if (!provider) return tl::unexpected(provider.error());
+  auto found = (*provider)->find(id, patience());
+  if (!found) return tl::unexpected(found.error());
+  if (found->empty()) return 0;
+  auto marked = change_row(id, [](Json& changed) { changed["status"] = "stopping"; });
+  if (!marked) return tl::unexpected(marked.error());
+  for (const Instance& instance : *found) {
+    auto gone = (*provider)->remove(instance, grace, patience());
+    if (gone) continue;
+    // A drain only ends the wait: what was asked to end ends, and the next daemon finds it so.
+    if (!operations_.draining().stop_requested()) {
+      auto restored = change_row(id, [&](Json& changed) { changed["status"] = row["status"]; });
+      if (!restored) log_error("provider", restored.error().message);
+    }
+    return tl::unexpected(gone.error());
+  }
+  return found->size();
+}
+
 Result<Json> Runtime::stop_now(const Call& call) {
   const std::string id = call.input.at("id");
   if (auto known = row_of(id); !known) return known;
@@ -149,24 +173,17 @@ Result<Json> Runtime::stop_now(const Call& call) {
   if (!hold) return tl::unexpected(hold.error());
   auto row = row_of(id);
   if (!row) return row;
-  auto provider = provider_of(*row);
-  if (!provider) return tl::unexpected(provider.error());
-  auto found = (*provider)->find(id, patience());
-  if (!found) return tl::unexpected(found.error());
-  for (const Instance& instance : *found) {
-    if (auto gone = (*provider)->remove(instance, grace, patience()); !gone) {
-      return tl::unexpected(gone.error());
-    }
-  }
-  log_info("provider", fmt::format("service {} stopped ({} instance{})", id, found->size(),
-                                   found->size() == 1 ? "" : "s"));
+  const auto ended = end_instances(*row);
+  if (!ended) return tl::unexpected(ended.error());
+  log_info("provider", fmt::format("service {} stopped ({} instance{})", id, *ended,
+                                   *ended == 1 ? "" : "s"));
   return change_row(id, [&](Json& changed) {
     changed["status"] = "stopped";
     changed["instance_id"] = nullptr;
     changed["endpoint"] = nullptr;
     changed["adopted"] = false;
     changed["unverified"] = false;
-    changed["reason"] = found->empty() ? "stopped; nothing was running" : "stopped on request";
+    changed["reason"] = *ended == 0 ? "stopped; nothing was running" : "stopped on request";
   });
 }
 
@@ -179,15 +196,7 @@ Result<Json> Runtime::remove_now(const Call& call) {
   if (!row) return row;
   // What was never started has nothing to remove, so an absent provider is no hindrance.
   if (text_of(*row, "status") != "creating") {
-    auto provider = provider_of(*row);
-    if (!provider) return tl::unexpected(provider.error());
-    auto found = (*provider)->find(id, patience());
-    if (!found) return tl::unexpected(found.error());
-    for (const Instance& instance : *found) {
-      if (auto gone = (*provider)->remove(instance, grace, patience()); !gone) {
-        return tl::unexpected(gone.error());
-      }
-    }
+    if (auto ended = end_instances(*row); !ended) return tl::unexpected(ended.error());
   }
   auto deleted = store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
     if (auto erased = transaction.erase(Domain::service, id); !erased) {

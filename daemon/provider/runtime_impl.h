@@ -52,6 +52,7 @@ class Runtime final : public ServiceRuntime {
   struct Starting;  // one start under way: runtime_start.cpp
 
   void in_background(Call call, Done done, Result<Json> (Runtime::*work)(const Call&));
+  Result<std::size_t> end_instances(const Json& row);  // how many there were
   Result<Json> stop_now(const Call& call);
   Result<Json> status_now(const Call& call);
   Result<Json> logs_now(const Call& call);

@@ -27,6 +27,18 @@ class RuntimeTest : public ::testing::TestWithParam<const char*> {
     bench = std::make_unique<Bench>(host);
     bench->restart();
   }
+  // Ends the service's engine past the runtime under test.
+  void end_engine(const std::string& id, std::chrono::seconds grace) {
+    const std::string which = GetParam();
+    const std::string host =
+        which == "podman" ? std::getenv("AIMA_TEST_PODMAN") : std::string(docker_socket);
+    const auto own = bench->is_native()
+                         ? make_native_provider(bench->folder / "data", {})
+                         : make_docker_provider(*http::Endpoint::parse(host), host, {});
+    for (const Instance& instance : bench->instances(id)) {
+      ASSERT_TRUE(own->remove(instance, grace, {}).has_value());
+    }
+  }
   std::unique_ptr<Bench> bench;
 };
 
@@ -91,17 +103,7 @@ TEST_P(RuntimeTest, WhatEndedMeanwhileReadsSoAfterARestart) {
   const std::string never = bench->add_service();
   ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
   bench->runtime.reset();
-  for (const Instance& instance : bench->instances(id)) {
-    std::unique_ptr<Provider> own =
-        bench->is_native()
-            ? make_native_provider(bench->folder / "data", {})
-            : make_docker_provider(*http::Endpoint::parse(docker_socket), docker_socket, {});
-    if (std::string(GetParam()) == "podman") {
-      const std::string host = std::getenv("AIMA_TEST_PODMAN");
-      own = make_docker_provider(*http::Endpoint::parse(host), host, {});
-    }
-    ASSERT_TRUE(own->remove(instance, 1s, {}).has_value());
-  }
+  end_engine(id, 1s);
   bench->restart();
   EXPECT_EQ((*bench->runtime->reconcile())["stopped"], 1);
   EXPECT_EQ(bench->row(id)["status"], "stopped");
@@ -162,6 +164,23 @@ TEST_P(RuntimeTest, AStopEndsAStartUnderWay) {
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().http_status, 409);
   EXPECT_TRUE(bench->instances(id).empty());
+}
+
+// An engine takes its time to end; chats must not be sent to it meanwhile.
+TEST_P(RuntimeTest, WhatIsBeingStoppedReadsSoAndGetsNoChats) {
+  bench->set_engine("--ignore-term 1");
+  bench->restart();
+  const std::string id = bench->add_service();
+  ASSERT_TRUE(bench->call("start", {{"id", id}}).has_value());
+  auto stopped = bench->begin("stop", {{"id", id}});
+  EXPECT_TRUE(comes_true([&] { return bench->row(id)["status"] == "stopping"; }));
+  EXPECT_EQ(bench->live(id), 1);
+  EXPECT_EQ(bench->runtime->port_for_model("m").error().code, "no_running_service");
+  EXPECT_EQ((*bench->call("status", {{"id", id}}))["status"], "stopping");
+  end_engine(id, 0s);
+  const auto answer = stopped.get();
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ((*answer)["status"], "stopped");
 }
 
 TEST_P(RuntimeTest, AStartThatADrainCutsIsFinishedByTheNextDaemon) {
