@@ -29,6 +29,11 @@ void Operations::release(const std::string& service_id) {
 
 Result<Operations::Hold> Operations::hold(const std::string& service_id, const std::string& what) {
   std::lock_guard lock(mutex_);
+  return hold_locked(service_id, what);
+}
+
+Result<Operations::Hold> Operations::hold_locked(const std::string& service_id,
+                                                 const std::string& what) {
   if (const auto found = busy_.find(service_id); found != busy_.end()) {
     return fail(409, "busy",
                 fmt::format("service {} cannot {} now: a {} of it is under way; ask again when it "
@@ -40,19 +45,19 @@ Result<Operations::Hold> Operations::hold(const std::string& service_id, const s
   return Hold(*this, service_id, added->second.cancel.get_token());
 }
 
+// One lock from the wait to the hold: nobody slips in between, and who did so before is cancelled.
 Result<Operations::Hold> Operations::hold_after_cancelling(const std::string& service_id,
                                                            const std::string& what,
                                                            std::chrono::milliseconds deadline) {
-  {
-    std::unique_lock lock(mutex_);
-    if (const auto found = busy_.find(service_id); found != busy_.end()) {
-      found->second.cancel.request_stop();
-    }
-    released_.wait_for(lock, deadline, [&] {
-      return draining_.stop_requested() || !busy_.contains(service_id);
-    });
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  std::unique_lock lock(mutex_);
+  while (!draining_.stop_requested()) {
+    const auto found = busy_.find(service_id);
+    if (found == busy_.end()) break;
+    found->second.cancel.request_stop();
+    if (released_.wait_until(lock, end) == std::cv_status::timeout) break;
   }
-  return hold(service_id, what);
+  return hold_locked(service_id, what);
 }
 
 bool Operations::is_held(const std::string& service_id) const {

@@ -60,6 +60,8 @@ class Operations {
     std::thread thread;
     bool done = false;
   };
+
+  Result<Hold> hold_locked(const std::string& service_id, const std::string& what);
   void release(const std::string& service_id);
   void join_finished();
 

@@ -4,6 +4,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+
+#include "daemon/provider/operations.h"
 #include "daemon/provider/test_bench.h"
 
 namespace aima::provider {
@@ -46,6 +49,29 @@ TEST(Judge, TheInstanceKnowsItsPort) {
   EXPECT_EQ(row["port"], 8123);
   EXPECT_EQ(row["endpoint"], "http://127.0.0.1:8123");
   EXPECT_FALSE(apply(judge(row, alive), alive, row)) << "nothing new is no change";
+}
+
+// Starts press in from all sides; a stop gets its turn all the same, each time.
+TEST(Operations, AStopIsNeverTurnedAwayByStarts) {
+  Operations operations;
+  std::atomic<bool> over{false};
+  std::vector<std::jthread> starts;
+  for (int i = 0; i < 3; ++i) {
+    starts.emplace_back([&] {
+      while (!over) {
+        if (auto hold = operations.hold("svc-1", "start")) {
+          while (!hold->cancelled().stop_requested() && !over) std::this_thread::yield();
+        }
+      }
+    });
+  }
+  for (int turn = 0; turn < 40; ++turn) {
+    if (!comes_true([&] { return operations.is_held("svc-1"); })) break;
+    const auto hold = operations.hold_after_cancelling("svc-1", "stop", 10s);
+    EXPECT_TRUE(hold.has_value()) << "turn " << turn << ": " << hold.error().message;
+    if (!hold) break;
+  }
+  over = true;
 }
 
 TEST(PortAllocator, NeverGivesOnePortTwice) {
