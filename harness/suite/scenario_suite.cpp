@@ -1,5 +1,6 @@
-// Scenarios as a Boost.Test suite: one test suite per scenario, one test case per criterion, registered
-// from the YAML, with Boost.Test's usual --list_content, --run_test and --log_format=JUNIT.
+// Scenarios as a Boost.Test suite: one test suite per scenario, one test case per criterion,
+// registered from the YAML, with Boost.Test's usual --list_content, --run_test and
+// --log_format=JUNIT.
 //   scenario-suite [Boost.Test options] -- [--provider P] [--harness FILE] [SCENARIO.yaml…]
 // A scenario runs once, as aima-harness in a process of its own, when its first case is asked for.
 #define BOOST_TEST_NO_MAIN
@@ -60,15 +61,19 @@ class ScenarioRun {
   ScenarioRun(const ScenarioRun&) = delete;
   ScenarioRun& operator=(const ScenarioRun&) = delete;
 
+  // Boost.Test keeps where a case was written as a view: into this string, which lives as long.
+  const std::string& file() const { return scenario_.file; }
+
   void judge(const std::string& criterion) {
     if (!done_) run();
     BOOST_TEST_CONTEXT("scenario " << scenario_.file << "\n" << output_) {
       BOOST_REQUIRE_MESSAGE(verdict_.has_value(), "the harness left no verdict");
-      auto found = std::find_if(verdict_->findings.begin(), verdict_->findings.end(),
-                                [&](const Finding& finding) { return finding.criterion == criterion; });
+      auto found =
+          std::find_if(verdict_->findings.begin(), verdict_->findings.end(),
+                       [&](const Finding& finding) { return finding.criterion == criterion; });
       BOOST_REQUIRE_MESSAGE(found != verdict_->findings.end(), "the verdict has no such criterion");
-      BOOST_CHECK_MESSAGE(found->answer == Answer::pass,
-                          name_of(found->answer) << ": " << found->evidence);
+      BOOST_CHECK_MESSAGE(found->answer == Answer::pass, name_of(found->answer)
+                                                             << ": " << found->evidence);
     }
   }
 
@@ -80,14 +85,22 @@ class ScenarioRun {
     folder_ = pattern;
     fs::path report = folder_ / "report.json";
     Command command;
-    command.argv = {options_.harness.string(), "run", scenario_.file, "--provider", options_.provider,
-                    "--out", (folder_ / "runs").string(), "--report", "json=" + report.string()};
+    command.argv = {options_.harness.string(),
+                    "run",
+                    scenario_.file,
+                    "--provider",
+                    options_.provider,
+                    "--out",
+                    (folder_ / "runs").string(),
+                    "--report",
+                    "json=" + report.string()};
     for (const char* name : {"PATH", "HOME", "DOCKER_HOST", "TMPDIR"}) {
       if (const char* value = std::getenv(name)) command.environment[name] = value;
     }
     command.folder = options_.root.string();
     auto result = run_command(command, Limit::after(longest_scenario));
-    BOOST_REQUIRE_MESSAGE(result.has_value(), to_string(result.error()));
+    // The message is made in any case.
+    BOOST_REQUIRE_MESSAGE(result.has_value(), (result ? "" : to_string(result.error())));
     output_ = result->out + result->err;
     Json json = Json::parse(slurp(report), nullptr, false);
     if (json.is_discarded() || !json.contains("verdicts") || json["verdicts"].empty()) return;
@@ -132,9 +145,10 @@ bool register_scenarios() {
     auto run = std::make_shared<ScenarioRun>(options, scenario);
     auto add = [&](const std::string& id, const std::string& text, const Span& where) {
       suite->add(test::make_test_case([run, id] { run->judge(id); }, case_name(id, text),
-                                      where.file, static_cast<std::size_t>(where.line)));
+                                      run->file(), static_cast<std::size_t>(where.line)));
     };
-    for (const auto& criterion : scenario.criteria) add(criterion.id, criterion.text, criterion.span);
+    for (const auto& criterion : scenario.criteria)
+      add(criterion.id, criterion.text, criterion.span);
     add("run", "the daemon lived and died as it was made to", {scenario.file, 1, 1});
     master.add(suite);
   }
