@@ -30,8 +30,8 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_labels(const std:
     }
     std::string key = pair.substr(0, equals);
     // A service whose label says another's id would be stopped in that one's place.
-    for (const char* own : {"aima.engine", "aima.managed", "aima.service", "aima.model",
-                            "aima.port"}) {
+    for (const char* own :
+         {"aima.engine", "aima.managed", "aima.service", "aima.model", "aima.port"}) {
       if (key != own) continue;
       return fail(400, "invalid_labels",
                   "AIMA_LABELS: " + key + " is a label that aima sets itself; use another key");

@@ -20,13 +20,11 @@ enum class InstanceState { created, running, paused, ended };
 struct Instance {
   std::string id;  // the container's id, or the process id in digits
   std::string service_id;
-  int port = 0;    // 0: unknown
+  int port = 0;  // 0: unknown
   InstanceState state = InstanceState::ended;
   std::optional<int> exit_status;  // of an ended one; 128 + n for death by signal n
   std::string detail;              // for people: "exited with status 3"
-  bool is_live() const {
-    return state == InstanceState::running || state == InstanceState::paused;
-  }
+  bool is_live() const { return state == InstanceState::running || state == InstanceState::paused; }
 };
 
 // All that a new instance is made of.

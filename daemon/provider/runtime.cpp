@@ -142,8 +142,8 @@ Result<std::optional<Instance>> Runtime::instance_of(Provider& provider,
   return best;
 }
 
-// Ends and removes whatever carries the service's label. Meanwhile its row reads `stopping`, so that
-// no chat is sent to it; if that fails the row says again what it said.
+// Ends and removes whatever carries the service's label. Meanwhile its row reads `stopping`, so
+// that no chat is sent to it; if that fails the row says again what it said.
 Result<std::size_t> Runtime::end_instances(const Json& row) {
   const std::string id = text_of(row, "id");
   auto provider = provider_of(row);
@@ -175,8 +175,8 @@ Result<Json> Runtime::stop_now(const Call& call) {
   if (!row) return row;
   const auto ended = end_instances(*row);
   if (!ended) return tl::unexpected(ended.error());
-  log_info("provider", fmt::format("service {} stopped ({} instance{})", id, *ended,
-                                   *ended == 1 ? "" : "s"));
+  log_info("provider",
+           fmt::format("service {} stopped ({} instance{})", id, *ended, *ended == 1 ? "" : "s"));
   return change_row(id, [&](Json& changed) {
     changed["status"] = "stopped";
     changed["instance_id"] = nullptr;

@@ -25,8 +25,8 @@ struct Judgement {
 };
 // Pure: the rule of the contract's section 4. `instance` empty: nothing carries its label.
 Judgement judge(const Json& row, const std::optional<Instance>& instance);
-// Whether a row is still what a look at the instance was compared with: whoever wrote it since knows
-// better than that look.
+// Whether a row is still what a look at the instance was compared with: whoever wrote it since
+// knows better than that look.
 bool is_as_seen(const Json& row, const Json& seen);
 // Writes a judgement into a row. False when it says what the row said already.
 bool apply(const Judgement& judgement, const std::optional<Instance>& instance, Json& row);

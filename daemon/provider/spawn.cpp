@@ -106,8 +106,9 @@ Result<ProcessId> spawn_detached(const SpawnPlan& plan,
   if (log.get() < 0) return cannot("the engine's log " + plan.log.string(), errno);
   const std::vector<char*> arguments = pointers(plan.arguments);
   const std::vector<char*> environment = pointers(plan.environment);
-  const ChildPlan child{plan.arguments[0].c_str(), arguments.data(), environment.data(),
-                        null.get(), log.get(), gate_read.get(), report_write.get()};
+  const ChildPlan child{
+      plan.arguments[0].c_str(), arguments.data(),  environment.data(), null.get(), log.get(),
+      gate_read.get(),           report_write.get()};
   const pid_t pid = _Fork();
   if (pid < 0) return cannot("no new process", errno);
   if (pid == 0) become_engine(child);
@@ -165,7 +166,8 @@ void ChildReaper::watch(const ProcessId& child) {
 void ChildReaper::reap(const Watched& watched, int flags) {
   siginfo_t info{};
   if (waitid(static_cast<idtype_t>(3 /* P_PIDFD */), static_cast<id_t>(watched.pidfd), &info,
-             WEXITED | flags) != 0 || info.si_pid == 0) {
+             WEXITED | flags) != 0 ||
+      info.si_pid == 0) {
     return;
   }
   const int status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;

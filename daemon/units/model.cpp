@@ -96,11 +96,10 @@ void add_model_units(const UnitContext& context) {
   };
   context.registry.add(std::move(create));
 
-  add_get_and_list(
-      context.registry, store, Domain::model,
-      {string_field("type", "only of this type"),
-       word_field("status", "only with this status", {"pending", "ready", "error"}),
-       string_field("source", "only from this source")});
+  add_get_and_list(context.registry, store, Domain::model,
+                   {string_field("type", "only of this type"),
+                    word_field("status", "only with this status", {"pending", "ready", "error"}),
+                    string_field("source", "only from this source")});
 
   Unit erase{"model",
              "delete",

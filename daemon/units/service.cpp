@@ -33,13 +33,11 @@ std::vector<Field> create_fields() {
   Field engine = string_field("engine_type", "the engine that serves it: vllm, ollama, …");
   engine.fallback = "vllm";
   Field replicas = integer_field(
-      "replicas", "one service is one instance; for more, create more services of the model", 1,
-      1);
+      "replicas", "one service is one instance; for more, create more services of the model", 1, 1);
   replicas.fallback = 1;
   return {string_field("model_id", "the model to serve", true), engine,
           string_field("name", "how people call it; need not be unique"),
-          integer_field("port", "the port to serve on; without it a free one", 1, 65535),
-          replicas};
+          integer_field("port", "the port to serve on; without it a free one", 1, 65535), replicas};
 }
 
 Result<void> known_engine(const EngineSet& engines, const std::string& type) {
@@ -57,12 +55,12 @@ Result<void> port_not_promised(Transaction& transaction, int port) {
   if (!services) return tl::unexpected(services.error());
   for (const Json& other : services->items) {
     if (!other["port"].is_number_integer() || other["port"].get<int>() != port) continue;
-    return fail(409, "port_taken",
-                fmt::format("port {} belongs to service {} (status {}); name another, or none to "
-                            "get a free one",
-                            port, other["id"].get<std::string>(),
-                            other["status"].get<std::string>()),
-                Json{{"port", port}, {"service", other["id"]}});
+    return fail(
+        409, "port_taken",
+        fmt::format("port {} belongs to service {} (status {}); name another, or none to "
+                    "get a free one",
+                    port, other["id"].get<std::string>(), other["status"].get<std::string>()),
+        Json{{"port", port}, {"service", other["id"]}});
   }
   return {};
 }
@@ -123,8 +121,8 @@ void create(const UnitContext& context, Call call, Done done) {
 }
 
 std::vector<Field> start_fields() {
-  Field timeout = integer_field("timeout", "seconds until a start that is not healthy fails", 1,
-                                86400);
+  Field timeout =
+      integer_field("timeout", "seconds until a start that is not healthy fails", 1, 86400);
   timeout.fallback = 300;
   return {id_field(Domain::service), flag_field("wait", "answer when it is healthy", true),
           flag_field("async", "answer at once, with status starting", false), timeout};
@@ -132,16 +130,17 @@ std::vector<Field> start_fields() {
 }  // namespace
 
 void add_service_units(const UnitContext& context) {
-  Unit make{"service", "create", UnitKind::command, "Defines a service: a model and its engine",
-            create_fields(), {}};
+  Unit make{"service",         "create",
+            UnitKind::command, "Defines a service: a model and its engine",
+            create_fields(),   {}};
   make.run = [context](Call call, Done done) { create(context, std::move(call), std::move(done)); };
   context.registry.add(std::move(make));
-  add_get_and_list(context.registry, context.store, Domain::service,
-                   {word_field("status", "only with this status",
-                               {"creating", "starting", "running", "stopping", "stopped",
-                                "failed"}),
-                    string_field("model_id", "only of this model"),
-                    string_field("engine_type", "only with this engine")});
+  add_get_and_list(
+      context.registry, context.store, Domain::service,
+      {word_field("status", "only with this status",
+                  {"creating", "starting", "running", "stopping", "stopped", "failed"}),
+       string_field("model_id", "only of this model"),
+       string_field("engine_type", "only with this engine")});
 
   using Method = void (ServiceRuntime::*)(Call, Done);
   const auto add = [&](const char* verb, UnitKind kind, const char* summary,
@@ -161,8 +160,7 @@ void add_service_units(const UnitContext& context) {
       &ServiceRuntime::stop);
   add("status", UnitKind::query, "What its container or process says now", id,
       &ServiceRuntime::status);
-  add("logs", UnitKind::query, "The engine's last log lines", {id[0], tail},
-      &ServiceRuntime::logs);
+  add("logs", UnitKind::query, "The engine's last log lines", {id[0], tail}, &ServiceRuntime::logs);
   add("delete", UnitKind::command, "Stops it, removes its container and forgets it", id,
       &ServiceRuntime::remove);
 }
