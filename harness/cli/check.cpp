@@ -5,6 +5,7 @@
 
 #include "harness/base/prng.h"
 #include "harness/cli/selection.h"
+#include "harness/history/recorder.h"
 #include "harness/plan/plan.h"
 
 namespace harness {
@@ -47,7 +48,10 @@ int command_plan(const CommandContext& context, const Selection& selection,
   const std::uint64_t drawn = seed.value_or(entropy_seed());
   Json plans = Json::array();
   for (const auto& [scenario, target] : set.scenarios) {
-    plans.push_back(to_json(make_plan(scenario, scenario.target, selection.settings, drawn)));
+    Redactor redactor;
+    for (auto& value : secret_values(scenario, selection.settings)) redactor.add_secret(value);
+    plans.push_back(redactor.json(
+        to_json(make_plan(scenario, scenario.target, selection.settings, drawn))));
   }
   const bool one = plans.size() == 1 && selection.paths.size() == 1;
   context.out << (one ? plans.front() : plans).dump(2, ' ', false, Json::error_handler_t::replace)

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 
+#include "harness/base/suggest.h"
 #include "harness/clients/command.h"
 #include "harness/cli/commands.h"
 #include "harness/run/interrupts.h"
@@ -22,14 +24,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The folder that holds scenarios/ and fixtures/targets/: from here upwards, then from the
-// executable upwards, so that it also works from a build folder.
-fs::path find_root() {
+// The folder that holds fixtures/targets/: from here upwards, then from what was named upwards, then
+// from the executable upwards, so that it also works from elsewhere and from a build folder.
+fs::path find_root(const std::vector<std::string>& named) {
   std::error_code error;
   const char* given = std::getenv("AIMA_HARNESS_ROOT");
   if (given && *given) return fs::absolute(given, error);
   const fs::path here = fs::current_path(error);
-  for (fs::path start : {here, fs::read_symlink("/proc/self/exe", error).parent_path()}) {
+  std::vector<fs::path> starts{here};
+  for (const auto& path : named) starts.push_back(fs::weakly_canonical(path, error).parent_path());
+  starts.push_back(fs::read_symlink("/proc/self/exe", error).parent_path());
+  for (const fs::path& start : starts) {
     for (fs::path at = start; !at.empty(); at = at.parent_path()) {
       if (fs::is_directory(at / "fixtures" / "targets", error)) return at;
       if (at == at.root_path()) break;
@@ -224,6 +229,44 @@ void add_machine(CLI::App& app, Given& given) {
   });
 }
 
+// The first word that no command or option answers to, with the nearest that one does. CLI11 says
+// "A subcommand is required" of `rnu`, and names no neighbour of `--fail-fats`.
+std::string unknown_word(CLI::App& app, int argc, const char* const* argv) {
+  CLI::App* command = nullptr;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--") break;
+    if (!word.starts_with("-")) {
+      if (command != nullptr) continue;  // an argument of the command
+      std::vector<std::string> names;
+      for (CLI::App* one : app.get_subcommands(nullptr)) {
+        names.push_back(one->get_name());
+        if (one->get_name() == word) command = one;
+      }
+      if (command != nullptr) continue;
+      const bool value = i > 1 && std::string(argv[i - 1]) == "--root";
+      if (value) continue;
+      const auto near = nearest(word, names);
+      return fmt::format("there is no command `{}`; {}", word,
+                         near ? fmt::format("did you mean `{}`?", *near)
+                              : fmt::format("known: {}", fmt::join(names, ", ")));
+    }
+    const std::string flag = word.substr(0, word.find('='));
+    std::vector<std::string> names{"--help", "--version", "--root"};
+    if (command != nullptr) {
+      for (const CLI::Option* option : command->get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+      }
+    }
+    if (!flag.starts_with("--") || std::find(names.begin(), names.end(), flag) != names.end()) continue;
+    const auto near = nearest(flag, names);
+    return fmt::format("{} has no option `{}`{}", command ? "`" + command->get_name() + "`" : "aima-harness",
+                       flag, near ? fmt::format("; did you mean `{}`?", *near)
+                                  : fmt::format("; it has {}", fmt::join(names, ", ")));
+  }
+  return "";
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err,
@@ -241,9 +284,15 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                         dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    if (const std::string what = unknown ? unknown_word(app, argc, argv) : ""; !what.empty()) {
+      err << "aima-harness: " << what << '\n';
+      return exit_usage;
+    }
     return app.exit(error, out, err) == 0 ? exit_pass : exit_usage;
   }
-  const fs::path root = given.root.empty() ? find_root() : fs::absolute(given.root);
+  const fs::path root = given.root.empty() ? find_root(given.selection.paths) : fs::absolute(given.root);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   const CommandContext context{
       out,

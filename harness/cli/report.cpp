@@ -10,14 +10,6 @@
 namespace harness {
 namespace {
 
-std::string known_formats() {
-  std::string out;
-  for (const auto& reporter : reporters()) {
-    out += (out.empty() ? "" : ", ") + std::string(reporter.name);
-  }
-  return out;
-}
-
 // Renders one format to a file, or to standard output for "-".
 Result<void> write_report(const CommandContext& context, const Reporter& reporter,
                           const std::string& file, const std::vector<Verdict>& verdicts) {
@@ -39,8 +31,7 @@ int command_report(const CommandContext& context, const std::vector<std::string>
   if (wanted.empty()) wanted.emplace_back("console", "-");
   for (const auto& [format, file] : wanted) {
     if (find_reporter(format) != nullptr) continue;
-    context.err << fmt::format("report: there is no format `{}`; known: {}\n", format,
-                               known_formats());
+    context.err << fmt::format("report: {}\n", no_reporter(format));
     return exit_usage;
   }
   std::vector<Verdict> verdicts;

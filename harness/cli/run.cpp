@@ -13,6 +13,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/selection.h"
+#include "harness/history/recorder.h"
 #include "harness/plan/plan.h"
 #include "harness/report/github.h"
 #include "harness/report/reporter.h"
@@ -37,10 +38,8 @@ Result<std::vector<WantedReport>> open_reports(
   for (const auto& [format, path] : wanted) {
     WantedReport report{find_reporter(format), path, {}};
     if (!report.reporter) {
-      std::string known;
-      for (const auto& one : reporters()) known += (known.empty() ? "" : ", ") + std::string(one.name);
-      return fail(ErrorKind::usage, fmt::format("--report {}={}: there is no format `{}`; known: {}",
-                                                format, path, format, known));
+      return fail(ErrorKind::usage,
+                  fmt::format("--report {}={}: {}", format, path, no_reporter(format)));
     }
     if (path != "-") {
       report.file.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
@@ -149,7 +148,7 @@ class Runs {
 
 int report_all(const CommandContext& context, const RunArguments& arguments,
                std::vector<WantedReport>& reports, const std::vector<Verdict>& verdicts,
-               double seconds) {
+               const std::string& command, double seconds) {
   int status = exit_status(verdicts, arguments.allow_skip);
   const auto trouble = [&](const Error& error) {
     context.err << "aima-harness: " << to_string(error) << '\n';
@@ -157,7 +156,7 @@ int report_all(const CommandContext& context, const RunArguments& arguments,
   };
   ReportOptions plain;
   plain.total_seconds = seconds;
-  plain.command = context.command_line;
+  plain.command = command;
   ReportOptions screen = plain;
   screen.colour = context.colour;
   screen.width = context.width;
@@ -182,6 +181,18 @@ int report_all(const CommandContext& context, const RunArguments& arguments,
     trouble(Error{ErrorKind::environment, "standard output was closed or is full", {}, {}});
   }
   return status;
+}
+
+// How to repeat it, without what `--set` gave as a secret.
+std::string shown_command(const CommandContext& context, const RunArguments& arguments,
+                          const SelectedSet& set) {
+  Redactor redactor;
+  for (const auto& [scenario, target] : set.scenarios) {
+    for (auto& value : secret_values(scenario, arguments.selection.settings)) {
+      redactor.add_secret(std::move(value));
+    }
+  }
+  return redactor.text(context.command_line);
 }
 
 void tell_dead_runs(const CommandContext& context) {
@@ -237,8 +248,9 @@ int command_run(const CommandContext& context, const RunArguments& arguments) {
   const std::vector<Verdict> verdicts =
       Runs(takes_screen ? beside : context, arguments, *provider, seed).all(set.scenarios);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  int status = report_all(context, arguments, *reports, verdicts, seconds);
-  if (status == exit_pass && context.stop.stop_requested() && context.interrupts) {
+  int status = report_all(context, arguments, *reports, verdicts,
+                          shown_command(context, arguments, set), seconds);
+  if ((status == exit_pass || status == exit_inconclusive) && context.stop.stop_requested() && context.interrupts) {
     status = exit_signal_base + context.interrupts->signal();
   }
   return status;

@@ -155,7 +155,9 @@ TEST_F(Commands, TheReferenceIsComplete) {
   check_rows(full_catalog().steps(), "");
   check_rows(full_catalog().faults(), " (fault)");
   int blocks = 0;
-  const std::string head = "scenario: example\ntarget: aima\ncriteria: {1: one, 4: four, 6: six}\nsteps:\n";
+  const std::string head = "scenario: example\ntarget: aima\ncriteria: {1: one, 4: four, 6: six}\nsteps:\n"
+                           "- snapshot: before\n- snapshot: after\n- pause: {}\n"
+                           "- background: chats\n  http: GET /health\n";
   std::vector<std::string> known{"model_id", "service_id", "port", "data", "run_id", "sandbox", "root", "home"};
   const std::string open = "```yaml\n", close = "\n```\n";
   for (auto begin = reference.find(open); begin != std::string::npos; begin = reference.find(open, begin)) {

@@ -113,6 +113,10 @@ class Targets {
       if (key.starts_with("target.")) overrides_[key.substr(7)] = value;
     }
   }
+  std::string root() const { return root_.string(); }
+  std::string find(const std::string& name, const std::string& beside) const {
+    return find_target(name, beside, root_.string());
+  }
   const tl::expected<TargetProfile, std::vector<Diagnostic>>& get(const std::string& name) {
     auto found = loaded_.find(name);
     if (found == loaded_.end()) {
@@ -127,11 +131,55 @@ class Targets {
   std::map<std::string, tl::expected<TargetProfile, std::vector<Diagnostic>>> loaded_;
 };
 
+struct NamedTarget {
+  std::string name;
+  Span place;
+};
+
 // Only the one key that must be known before the rest can be checked.
-std::string target_named_in(const std::string& text, const std::string& file) {
+NamedTarget target_named_in(const std::string& text, const std::string& file) {
   const YamlReading reading = read_yaml(text, file);
   const Node* target = reading.root.find("target");
-  return target != nullptr && target->is_scalar() ? target->text : "";
+  if (target == nullptr || !target->is_scalar()) return {};
+  return {target->text, target->span};
+}
+
+Diagnostic no_target(const NamedTarget& wanted, const std::string& root) {
+  const auto known = target_names(root);
+  std::string hint;
+  if (const auto near = nearest(wanted.name, known)) {
+    hint = fmt::format("did you mean `{}`?", *near);
+  } else if (known.empty()) {
+    hint = fmt::format("there is no fixtures/targets in {} or above it: give --root, or the path of "
+                       "a target file, beside the scenario or from here", root);
+  } else {
+    hint = fmt::format("known here: {}; or the path of a target file, beside the scenario or from here",
+                       fmt::join(known, ", "));
+  }
+  return {wanted.place, fmt::format("there is no target `{}`", wanted.name), std::move(hint)};
+}
+
+// What the target must have for these steps.
+void check_steps(const std::vector<Step>& steps, const TargetProfile& target, const std::string& file,
+                 const std::string& root, std::vector<Diagnostic>& problems) {
+  for (const auto& step : steps) {
+    check_steps(step.children, target, file, root, problems);
+    const Node* other = step.arguments.find("target");
+    if ((step.kind == "start" || step.kind == "restart") && other != nullptr && other->is_scalar() &&
+        other->text.find("${") == std::string::npos && find_target(other->text, file, root).empty()) {
+      problems.push_back(no_target({other->text, other->span}, root));
+    }
+    if (step.kind != "compare" || target.domains.empty()) continue;
+    std::vector<std::string> known;
+    for (const auto& domain : target.domains) known.push_back(domain.name);
+    for (const auto& [domain, outcome] : step.expect_of) {
+      if (std::find(known.begin(), known.end(), domain) != known.end()) continue;
+      const auto near = nearest(domain, known);
+      problems.push_back({step.span, fmt::format("target {} has no domain `{}`", target.name, domain),
+                          near ? fmt::format("did you mean `{}`?", *near)
+                               : fmt::format("its `domains:` are {}", fmt::join(known, ", "))});
+    }
+  }
 }
 
 void read_one(const fs::path& path, const Selection& selection, const StepCatalog& catalog,
@@ -143,13 +191,22 @@ void read_one(const fs::path& path, const Selection& selection, const StepCatalo
     set.unreadable.push_back(problem(fmt::format("{}: cannot be read: {}", file, why)));
     return;
   }
-  const std::string named =
-      selection.target.empty() ? target_named_in(*text, file) : selection.target;
+  const NamedTarget own = target_named_in(*text, file);
+  const std::string named = selection.target.empty() ? own.name : selection.target;
   TargetProfile target;
   std::vector<Diagnostic> problems;
   if (!named.empty()) {
-    const auto& loaded = targets.get(named);
-    if (loaded) {
+    const std::string found = targets.find(named, selection.target.empty() ? file : "");
+    if (found.empty() && !selection.target.empty()) {
+      const Diagnostic wrong = no_target({named, {}}, targets.root());
+      const std::string said = problem(fmt::format("--target {}: {}; {}", named, wrong.message, wrong.hint));
+      const auto& known = set.unreadable;  // once, however many scenarios
+      if (std::find(known.begin(), known.end(), said) == known.end()) set.unreadable.push_back(said);
+      return;
+    }
+    if (found.empty()) {
+      problems.push_back(no_target(own, targets.root()));
+    } else if (const auto& loaded = targets.get(found)) {
       target = *loaded;
     } else {
       problems = loaded.error();
@@ -159,17 +216,8 @@ void read_one(const fs::path& path, const Selection& selection, const StepCatalo
   if (!scenario) {
     problems.insert(problems.end(), scenario.error().begin(), scenario.error().end());
   } else {
-    for (const auto& step : scenario->steps) {
-      if (step.kind != "compare" || target.domains.empty()) continue;
-      for (const auto& [domain, outcome] : step.expect_of) {
-        const bool known = std::any_of(target.domains.begin(), target.domains.end(),
-                                       [&](const DomainProfile& d) { return d.name == domain; });
-        if (!known) {
-          problems.push_back({step.span, fmt::format("target {} has no domain `{}`", target.name, domain),
-                              "its `domains:` say what a snapshot lists"});
-        }
-      }
-    }
+    check_steps(scenario->steps, target, file, targets.root(), problems);
+    check_steps(scenario->finally_steps, target, file, targets.root(), problems);
   }
   if (!problems.empty()) {
     set.unreadable.push_back(rendered(problems, file, *text));

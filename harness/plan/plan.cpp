@@ -52,14 +52,6 @@ const PlannedStep* find(const std::vector<PlannedStep>& steps, const std::string
   return nullptr;
 }
 
-// The names of rule 11: what is called a key, token or password is not shown.
-bool is_secret(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return name.ends_with("KEY") || name.ends_with("TOKEN") || name.ends_with("PASSWORD") ||
-         name.ends_with("SECRET");
-}
-
 Json step_json(const PlannedStep& step) {
   Json json = {{"step", step.path}, {"kind", step.kind}, {"line", step.line}, {"source", step.source}};
   if (!step.name.empty()) json["name"] = step.name;
@@ -104,6 +96,9 @@ Plan make_plan(const Scenario& scenario, const std::string& target,
   for (const auto& [name, value] : settings) {
     if (!name.starts_with("target.")) plan.variables[name] = value;
   }
+  for (const auto& [name, value] : plan.variables) {
+    if (scenario.is_secret(name)) plan.secrets.insert(name);
+  }
   Prng chance(seed);
   for (const auto& step : scenario.steps) plan.steps.push_back(planned(step, chance));
   for (const auto& step : scenario.finally_steps) plan.finally_steps.push_back(planned(step, chance));
@@ -113,7 +108,7 @@ Plan make_plan(const Scenario& scenario, const std::string& target,
 Json to_json(const Plan& plan) {
   Json variables = Json::object();
   for (const auto& [name, value] : plan.variables) {
-    variables[name] = is_secret(name) ? "(not shown)" : value;
+    variables[name] = plan.secrets.contains(name) ? "(not shown)" : value;
   }
   return {{"schema", 1},
           {"scenario", plan.scenario},

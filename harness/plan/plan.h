@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct Plan {
   std::uint64_t seed = 0;
   Milliseconds timeout{0};
   std::vector<std::string> needs;
+  std::set<std::string> secrets;                 // which of the variables are
   std::map<std::string, std::string> variables;  // vars and --set; secrets are masked in to_json
   std::vector<PlannedStep> steps;
   std::vector<PlannedStep> finally_steps;

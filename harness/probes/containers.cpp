@@ -65,7 +65,8 @@ StepShape containers_shape() {
             {"running", "exited", "created", "paused", "dead", "restarting", "removing"}}},
           true,
           false,
-          "- containers: aima.service=${service_id}\n  expect: 'length == 1 and .[0].state == \"running\"'"};
+          "- containers: aima.service=${service_id}\n  expect: 'length == 1 and .[0].state == \"running\"'",
+          "nothing"};
 }
 
 Result<Observation> containers_look(Session& session, const Arguments& arguments, const Limit& limit) {

@@ -72,7 +72,8 @@ StepShape files_shape() {
            {"match", ValueKind::text, false, "only paths that match this regular expression (locks are always all)"}},
           true,
           false,
-          "- files: {match: '\\.(lock|pid)$'}\n  expect: '(.files | length) == 0 and (.locks | length) == 0'"};
+          "- files: {match: '\\.(lock|pid)$'}\n  expect: '(.files | length) == 0 and (.locks | length) == 0'",
+          "nothing"};
 }
 
 Result<Observation> files_look(Session& session, const Arguments& arguments, const Limit&) {

@@ -15,7 +15,8 @@ StepShape process_shape() {
           {},
           true,
           false,
-          "- process: {}\n  expect: '.rss_kb < 25000'"};
+          "- process: {}\n  expect: '.rss_kb < 25000'",
+          "nothing"};
 }
 
 Result<Observation> process_look(Session& session, const Arguments&, const Limit&) {

@@ -39,7 +39,8 @@ StepShape sqlite_shape() {
            {"database", ValueKind::text, false, "default: the target's first"}},
           true,
           false,
-          "- sqlite: {integrity: full}\n  criterion: 4"};
+          "- sqlite: {integrity: full}\n  criterion: 4",
+          "integrity"};
 }
 
 Result<Observation> sqlite_look(Session& session, const Arguments& arguments, const Limit& limit) {

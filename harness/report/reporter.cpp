@@ -1,8 +1,11 @@
 // The table of reporters.
 #include "harness/report/reporter.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
+#include "harness/base/suggest.h"
 #include "harness/report/formats.h"
 
 namespace harness {
@@ -26,4 +29,13 @@ const Reporter* find_reporter(std::string_view name) {
   return nullptr;
 }
 
+
+std::string no_reporter(const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& one : reporters()) known.emplace_back(one.name);
+  const auto near = nearest(name, known);
+  return fmt::format("there is no format `{}`; {}", name,
+                     near ? fmt::format("did you mean `{}`?", *near)
+                          : fmt::format("known: {}", fmt::join(known, ", ")));
+}
 }  // namespace harness

@@ -23,4 +23,6 @@ struct Reporter {
 };
 std::span<const Reporter> reporters();
 const Reporter* find_reporter(std::string_view name);
+// "there is no format `jnit`; did you mean `junit`?"
+std::string no_reporter(const std::string& name);
 }  // namespace harness

@@ -23,7 +23,8 @@ Result<void> choose_target(StepContext& context) {
   const std::string wanted = context.arguments.text_or("target", "");
   TargetProfile profile = live.own_target;
   if (!wanted.empty()) {
-    auto loaded = load_target(wanted, live.root.string(), {});
+    const std::string file = find_target(wanted, live.scenario->file, live.root.string());
+    auto loaded = load_target(file.empty() ? wanted : file, live.root.string(), {});
     if (!loaded) {
       const Diagnostic& first = loaded.error().front();
       return fail(ErrorKind::invalid, first.message + (first.hint.empty() ? "" : "; " + first.hint),
@@ -49,9 +50,11 @@ Result<void> choose_target(StepContext& context) {
 
 // The original is only read. A sandbox that has data already is not written over.
 Result<void> copy_data(StepContext& context, const std::string& folder) {
-  const fs::path from = fs::path(folder).is_absolute() ? fs::path(folder) : context.live.root / folder;
   const fs::path into = context.session.target.data;
   std::error_code error;
+  // Beside the scenario, else below the root.
+  fs::path from = fs::path(context.live.scenario->file).parent_path() / folder;
+  if (!fs::is_directory(from, error)) from = context.live.root / folder;
   if (!fs::is_directory(from, error)) {
     return fail(ErrorKind::invalid, fmt::format("`data: {}`: there is no folder {}", folder, from.string()));
   }

@@ -74,7 +74,8 @@ StepShape background_shape() {
            {"group", ValueKind::text, false, "the name that `join` takes; or the step's `name`"}},
           false,
           true,
-          "- background: chats\n  count: 32\n  http: POST /api/inference/chat\n  body: {message: hello}"};
+          "- background: chats\n  count: 32\n  http: POST /api/inference/chat\n  body: {message: hello}",
+          "nothing"};
 }
 
 Result<Observation> execute_background(StepContext& context) {

@@ -17,6 +17,7 @@ struct Armed {
 // Writes the debt, strikes, and records what came of it.
 Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
   auto fault = armed.fault;
+  const auto held = live.daemon.hold();  // whom it is to hit is not replaced meanwhile
   const std::string id = live.debts.owe(armed.name, armed.label, armed.step, fault->undo(),
                                         [fault](const Limit& within) { return fault->heal(within); });
   live.daemon.begin_blow(armed.step);
@@ -48,7 +49,8 @@ StepShape fault_shape() {
             "{random_within: 1s}"}},
           true,
           true,
-          "- fault: {pause: {}, when: {after: 50ms}}"};
+          "- fault: {pause: {}, when: {after: 50ms}}",
+          "nothing"};
 }
 
 Result<Observation> execute_fault(StepContext& context) {
@@ -92,7 +94,8 @@ StepShape heal_shape() {
           {{"fault", ValueKind::text, false, "the fault, or the `name` of its step; all where left out"}},
           true,
           false,
-          "- heal: pause"};
+          "- heal: pause",
+          "nothing"};
 }
 
 Result<Observation> execute_heal(StepContext& context) {

@@ -20,7 +20,8 @@ StepShape observe_shape() {
           true,
           true,
           "- observe: {name: shutdown timeout, http: GET /api/system/info, value: "
-          ".shutdown_timeout_s}"};
+          ".shutdown_timeout_s}",
+          "nothing"};
 }
 
 Result<Observation> execute_observe(StepContext& context) {

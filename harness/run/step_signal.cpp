@@ -48,7 +48,8 @@ StepShape signal_shape() {
           {{"signal", ValueKind::text, true, "KILL, TERM, INT, HUP, …"}},
           true,
           false,
-          "- signal: KILL"};
+          "- signal: KILL",
+          "nothing"};
 }
 
 Result<Observation> execute_signal(StepContext& context) {
@@ -73,7 +74,8 @@ StepShape pause_shape() {
           {},
           true,
           false,
-          "- pause: {}"};
+          "- pause: {}",
+          "nothing"};
 }
 
 Result<Observation> execute_pause(StepContext& context) {
@@ -109,7 +111,8 @@ StepShape resume_shape() {
           {},
           true,
           false,
-          "- resume: {}"};
+          "- resume: {}",
+          "nothing"};
 }
 
 Result<Observation> execute_resume(StepContext& context) {

@@ -27,12 +27,13 @@ Result<std::vector<Json>> list_domain(StepContext& context, const DomainProfile&
   request.url = *url;
   const HttpReply reply = perform(request, context.limit.within(list_time));
   if (reply.error == "stopped") return fail(ErrorKind::stopped, "stopped while listing");
-  if (!reply.error.empty() || reply.status >= 400) {
-    return fail(ErrorKind::subject,
-                fmt::format("{}: {}", domain.list,
-                            reply.error.empty()
-                                ? fmt::format("HTTP {} {}", reply.status, reply.body.substr(0, 200))
-                                : reply.error + " (" + reply.error_text + ")"));
+  if (!reply.error.empty()) {  // no word of the daemon's: whether it lives is for others to say
+    return fail(ErrorKind::timeout,
+                fmt::format("{}: {} ({})", domain.list, reply.error, reply.error_text));
+  }
+  if (reply.status >= 400) {
+    return fail(ErrorKind::subject, fmt::format("{}: HTTP {} {}", domain.list, reply.status,
+                                                reply.body.substr(0, 200)));
   }
   const Json document = Json::parse(reply.body, nullptr, false);
   if (document.is_discarded()) {
@@ -56,7 +57,11 @@ bool made_by_this_run(StepContext& context, const DomainProfile& domain, const J
 
 Json describe_domain(StepContext& context, const DomainProfile& domain) {
   auto items = list_domain(context, domain);
-  if (!items) return {{"error", to_string(items.error())}};
+  if (!items) {
+    Json unlisted = {{"error", to_string(items.error())}};
+    if (items.error().kind == ErrorKind::subject) unlisted["kind"] = "subject";
+    return unlisted;
+  }
   Json created = Json::array();
   Json all = Json::array();
   for (auto& item : *items) {
@@ -109,7 +114,8 @@ StepShape snapshot_shape() {
           {{"name", ValueKind::text, true, "before, after, …"}},
           true,
           false,
-          "- snapshot: before"};
+          "- snapshot: before",
+          "nothing"};
 }
 
 Result<Observation> execute_snapshot(StepContext& context) {

@@ -43,12 +43,24 @@ Result<void> replace(std::string& text, const std::map<std::string, Json>& varia
   return {};
 }
 
+// A relative path is one below the root, or the current folder, or the target file's.
 Result<void> find_command(std::vector<std::string>& argv, const std::string& what,
-                          const std::string& root) {
+                          const std::string& root, const std::string& target_file) {
   if (argv.empty()) return {};
   std::string& program = argv.front();
   if (program.find('/') != std::string::npos) {
-    if (program.front() != '/') program = root + "/" + program;
+    if (program.front() == '/') return {};
+    std::error_code error;
+    const std::filesystem::path here = std::filesystem::current_path(error);
+    for (const auto& folder :
+         {std::filesystem::path(root), here,
+          std::filesystem::absolute(target_file, error).parent_path()}) {
+      const auto candidate = folder / program;
+      if (!std::filesystem::exists(candidate, error)) continue;
+      program = candidate.lexically_normal().string();
+      return {};
+    }
+    program = root + "/" + program;
     return {};  // a missing one is the spawn's to tell
   }
   const std::string found = find_executable(program);
@@ -207,7 +219,7 @@ Result<TargetProfile> resolved(const TargetProfile& target,
   ready.environment["AIMA_RUN"] = variables.at("run_id").get<std::string>();
   const std::string root = variables.at("root").get<std::string>();
   for (auto* argv : {&ready.command, &ready.cli}) {
-    auto found = find_command(*argv, where + ", command", root);
+    auto found = find_command(*argv, where + ", command", root, target.file);
     if (!found) return tl::unexpected(found.error());
   }
   return ready;

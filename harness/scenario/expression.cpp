@@ -181,7 +181,8 @@ Expressions::~Expressions() {
   for (auto& program : state_->programs) give_back(std::move(program));
 }
 
-std::vector<Diagnostic> Expressions::prepare(const std::vector<Expression>& expressions) {
+std::vector<Diagnostic> Expressions::prepare(const std::vector<Expression>& expressions,
+                                             const std::vector<std::string>& along) {
   std::vector<Diagnostic> diagnostics;
   std::vector<std::string> missing;
   for (const auto& expression : expressions) {
@@ -204,6 +205,11 @@ std::vector<Diagnostic> Expressions::prepare(const std::vector<Expression>& expr
     } else if (std::find(missing.begin(), missing.end(), text) == missing.end()) {
       missing.push_back(text);
     }
+  }
+  for (const auto& text : along) {
+    const bool there = state_->known.contains(text) ||
+                       std::find(missing.begin(), missing.end(), text) != missing.end();
+    if (!there && read_expression(text).problems.empty()) missing.push_back(text);
   }
   std::vector<CompileProblem> problems;
   std::vector<std::string> texts;
@@ -255,6 +261,13 @@ Evaluation Expressions::expect(const Expression& expression, const Json& documen
           "true only because the document has no {0}; to test for absence write `has(…) | not`, "
           "`{0}?` or `{0} // default`", to_string(*missing)));
     }
+  }
+  for (const auto& name : read.compared) {
+    const auto bound = bindings.find(name);
+    if (bound == bindings.end() || !bound->is_structured() || !bound->empty()) continue;
+    return inconclusive(fmt::format("`${0}` is empty: nothing was there to be found again; write "
+                                    "`${0} == {1}` too if that is meant",
+                                    name, bound->is_array() ? "[]" : "{}"));
   }
   return {Truth::pass, "true"};
 }

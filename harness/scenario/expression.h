@@ -26,12 +26,14 @@ class Expressions {
   ~Expressions();
   Expressions(Expressions&&) noexcept;
 
-  // Compiles all in one program. A bad one is reported with its own place.
-  std::vector<Diagnostic> prepare(const std::vector<Expression>& expressions);
+  // Compiles all in one program. A bad one is reported with its own place. What stands in `along` is
+  // compiled with them; what is wrong with it is not reported.
+  std::vector<Diagnostic> prepare(const std::vector<Expression>& expressions,
+                                  const std::vector<std::string>& along = {});
 
   // `bindings` is an object: each key is bound as $key ($status, captured names, $at, …).
   // pass only on exactly one output that is `true`; `false` fails; anything else is inconclusive,
-  // as is judging over an empty list or a null document.
+  // as is judging over an empty list or a null document, and a match with an empty captured list.
   Evaluation expect(const Expression& expression, const Json& document, const Json& bindings);
 
   // Exactly one non-null output.

@@ -72,6 +72,37 @@ TEST_F(ExpressionTest, AnEmptyListAsDocument) {
   EXPECT_EQ(truth("$exit == 0", none, {{"exit", 0}}), Truth::pass);
 }
 
+// 0 is never compared with 0: what was captured was empty, so there was nothing to find again.
+TEST_F(ExpressionTest, AnEmptyCapture) {
+  const Json none = {{"items", Json::array()}};
+  const Json empty = {{"ids", Json::array()}};
+  EXPECT_EQ(truth("[.items[].id] == $ids", none, empty), Truth::inconclusive);
+  EXPECT_EQ(truth("$ids == ([.items[].id] | sort)", none, empty), Truth::inconclusive);
+  EXPECT_EQ(truth("([.items[].id] | sort) == ($ids)", none, empty), Truth::inconclusive);
+  EXPECT_EQ(truth("[.items[].id] == $ids", items, empty), Truth::fail);
+  EXPECT_EQ(truth("[.items[].id] == $ids", items, {{"ids", {"a", "b"}}}), Truth::pass);
+  EXPECT_EQ(truth("$ids == [] and [.items[].id] == $ids", none, empty), Truth::pass);
+}
+
+TEST(OperandsOf, AreWhatIsComparedAtTheTop) {
+  const auto programs = [](const char* text) {
+    std::string all;
+    for (const auto& operand : operands_of(text)) all += "[" + operand.program + "]";
+    return all;
+  };
+  EXPECT_EQ(programs("length == 1 and .[0].state == \"running\""), "[length][.[0].state]");
+  EXPECT_EQ(programs("[.[] | select(.a == 1) | .id] | sort == $before"),
+            "[[.[] | select(.a == 1) | .id] | sort]");
+  EXPECT_EQ(programs("3 <= .n"), "[.n]");
+  EXPECT_EQ(programs(".a as $x | $x == .b"), "[.a as $x | $x]");
+  EXPECT_EQ(programs("(.files | length) == 0"), "[(.files | length)]");
+  EXPECT_EQ(programs("\"a\\(.n == 1)\" == .s"), "[\"a\\(.n == 1)\"]");
+  for (const char* none : {".running", "any(.[]; .id == 1)", "if .a == 1 then true else null end",
+                           ".a, .b == 1", "1 == 1", "def f: .a; f == 1", "(", "reduce .[] as $x (0; . + 1) == 2"}) {
+    EXPECT_EQ(programs(none), "") << none;
+  }
+}
+
 TEST_F(ExpressionTest, NoDocument) {
   EXPECT_EQ(truth(". == null", nullptr), Truth::inconclusive);
   EXPECT_EQ(truth(".a != 3", nullptr), Truth::inconclusive);

@@ -52,6 +52,7 @@ class Reader {
     result_.looks_at_document = looks_at_document_;
     if (opaque_) result_.paths.clear();
     read_emptiness();
+    read_compared();
     return std::move(result_);
   }
 
@@ -262,6 +263,31 @@ class Reader {
     if (first->is_name("isempty") && symbol_at(i + 1, "(") && symbol_at(i + 2, ".") &&
         symbol_at(i + 3, "[") && symbol_at(i + 4, "]") && symbol_at(i + 5, ")")) {
       result_.asks_for_emptiness = true;
+    }
+  }
+
+  bool literal_empty_at(std::size_t index) const {
+    return (symbol_at(index, "[") && symbol_at(index + 1, "]")) ||
+           (symbol_at(index, "{") && symbol_at(index + 1, "}"));
+  }
+
+  // `… == $name` and `$name == …`; a name that is also compared with [] or {} itself is left out.
+  void read_compared() {
+    std::set<std::string> names, said_empty;
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      if (tokens_[i].kind != Kind::variable) continue;
+      std::size_t before = i;
+      while (before > 0 && symbol_at(before - 1, "(")) --before;
+      const bool left = symbol_at(i + 1, "==");
+      const bool right = before > 0 && symbol_at(before - 1, "==");
+      const Token* next = token(i + 1);
+      if (next != nullptr && next->kind == Kind::field) continue;
+      if (left && literal_empty_at(i + 2)) said_empty.insert(tokens_[i].text);
+      if (right && before > 2 && literal_empty_at(before - 3)) said_empty.insert(tokens_[i].text);
+      if (left || right) names.insert(tokens_[i].text);
+    }
+    for (const auto& name : names) {
+      if (!said_empty.contains(name)) result_.compared.push_back(name);
     }
   }
 

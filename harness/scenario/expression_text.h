@@ -35,11 +35,20 @@ struct ExpressionText {
   std::vector<VariableUse> variables;     // every $name
   std::vector<std::string> local;         // names bound inside: `as $x`, `def f($x)`
   std::vector<DocumentPath> paths;
+  std::vector<std::string> compared;      // names in `… == $name`, but for those said to be `[]`
   bool looks_at_document = true;          // false: speaks of variables only ($status == 204)
   bool asks_for_emptiness = false;        // begins with length …, . == [] or isempty(.[])
 };
 
 ExpressionText read_expression(std::string_view text);
+
+// What decides a comparison, for reports: of `A | B == C and D > 1` the programs `A | B` and `A | D`,
+// each with the text that stands for it. Empty where nothing is compared at the top.
+struct Operand {
+  std::string shown;
+  std::string program;
+};
+std::vector<Operand> operands_of(std::string_view text);
 
 // The same expression, with every unguarded path from the document made strict: a key that is not
 // there is an error instead of null. Needs the definition of __at (jq_program.cpp).

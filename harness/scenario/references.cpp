@@ -48,7 +48,7 @@ void ScenarioReader::check_references() {
     }
   }
   Expressions compiled;
-  for (auto& problem : compiled.prepare(expressions_)) problems.push_back(std::move(problem));
+  for (auto& problem : compiled.prepare(expressions_, operands_)) problems.push_back(std::move(problem));
 }
 
 void ScenarioReader::check_criterion(const std::string& id, const Span& where) {
@@ -63,6 +63,8 @@ void ScenarioReader::walk(std::vector<Step>& steps) {
     if (step.kind == "background") known_.insert("n");
     if (step.kind == "observe") known_.insert("value");
     check_texts(step.arguments, step);
+    check_names(step);
+    check_judges(step);
     walk(step.children);
     for (const char* local : {"index", "n", "value"}) {
       if (!before.contains(local)) known_.erase(local);
@@ -75,6 +77,11 @@ void ScenarioReader::walk(std::vector<Step>& steps) {
     if (step.expect) {
       check_variables(*step.expect);
       expressions_.push_back(*step.expect);
+      if (!step.criterion.empty()) {  // for the report: compiled with the rest, it costs nothing
+        for (auto& operand : operands_of(step.expect->text)) {
+          operands_.push_back(std::move(operand.program));
+        }
+      }
     }
     for (const auto& [domain, criterion] : step.criterion_of) {
       if (step.expect_of.contains(domain)) continue;

@@ -203,14 +203,40 @@ void ScenarioReader::read_variables(const Node& node) {
     if (!is_identifier(key)) {
       note(span, fmt::format("`{}` cannot be a name", key), "letters, digits and _, not first a digit");
     }
-    if (value.is_list() || value.is_map()) {
-      note(value.span, fmt::format("variable `{}` must be a text", key));
+    const Node* secret = value.find("secret");
+    const bool hidden = secret != nullptr && secret->is_scalar() && value.entries.size() == 1;
+    if ((value.is_list() || value.is_map()) && !hidden) {
+      note(value.span, fmt::format("variable `{}` must be a text", key),
+           "or {secret: TEXT}, which reaches no file and no report");
       continue;
     }
-    scenario.variables[key] = value.text;
+    const Node& written = hidden ? *secret : value;
+    if (hidden) scenario.secrets.insert(key);
+    scenario.written[key] = {written.span.line, written.text};
+    scenario.variables[key] = written.text;
     known_.insert(key);
   }
 }
+
+namespace {
+
+void show_lines(std::vector<Step>& steps, const TextLines& lines) {
+  for (auto& step : steps) {
+    step.source = source_line(lines, step.span.line);
+    show_lines(step.children, lines);
+  }
+}
+
+// A step's line is shown in reports.
+void show_without_secrets(Scenario& scenario) {
+  const std::string text = text_without_secrets(scenario);
+  if (text == scenario.text) return;
+  const TextLines lines(text);
+  show_lines(scenario.steps, lines);
+  show_lines(scenario.finally_steps, lines);
+}
+
+}  // namespace
 
 tl::expected<Scenario, std::vector<Diagnostic>> parse_scenario(
     const std::string& text, const std::string& file, const StepCatalog& catalog,
@@ -223,7 +249,10 @@ tl::expected<Scenario, std::vector<Diagnostic>> parse_scenario(
     problems.insert(problems.end(), std::make_move_iterator(reader.problems.begin()),
                     std::make_move_iterator(reader.problems.end()));
   }
-  if (problems.empty()) return std::move(reader.scenario);
+  if (problems.empty()) {
+    show_without_secrets(reader.scenario);
+    return std::move(reader.scenario);
+  }
   std::stable_sort(problems.begin(), problems.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
   });

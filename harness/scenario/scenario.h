@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,11 +82,23 @@ struct Scenario {
   Milliseconds timeout{60000};
   std::vector<Criterion> criteria;
   std::map<std::string, std::string> variables;  // `vars:`, overridden by --set
+  std::map<std::string, std::pair<int, std::string>> written;  // `vars:` as they stand: line, value
+  std::set<std::string> secrets;  // variables written as `{secret: VALUE}`
   std::vector<Step> steps;
   std::vector<Step> finally_steps;
 
   const Criterion* criterion(const std::string& id) const;
+  // Those, and what is called *KEY, *TOKEN, *PASSWORD or *SECRET.
+  bool is_secret(const std::string& variable) const;
 };
+
+// What must reach no file and no report: the values of secret variables (`settings` among them), and
+// what steps write under Authorization, Cookie, *KEY, *TOKEN and *PASSWORD.
+std::vector<std::string> secret_values(const Scenario& scenario,
+                                       const std::map<std::string, std::string>& settings);
+// The scenario's text with the word `redacted` in the place of each: it reads as the same scenario,
+// line by line.
+std::string text_without_secrets(const Scenario& scenario);
 
 // Everything wrong with the file at once. References to values never captured, criteria that no step
 // judges, bad jq, unknown or repeated keys, unknown steps are all found here; nothing is started.

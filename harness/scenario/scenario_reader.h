@@ -11,6 +11,9 @@
 
 namespace harness {
 
+// A line as a report names a step by it: without blanks around it and the dash.
+std::string source_line(const TextLines& lines, int number);
+
 class ScenarioReader {
  public:
   ScenarioReader(const std::string& text, const std::string& file, const StepCatalog& catalog,
@@ -65,11 +68,19 @@ class ScenarioReader {
   void check_criterion(const std::string& id, const Span& where);
   Span place_of(const Node& node, std::string_view written) const;
 
+  // meaning.cpp: names that one step gives and another takes; steps that cannot judge
+  void check_names(const Step& step);
+  void check_name_given(const Step& step, std::string_view key, std::string_view what,
+                        const std::set<std::string>& given);
+  void check_judges(const Step& step);
+
   const TextLines lines_;
   const StepCatalog& catalog_;
   std::set<std::string> known_;           // names with a value at this point of the file
   std::map<std::string, int> step_names_;
+  std::set<std::string> groups_, snapshots_, faults_;  // given by the steps so far
   std::map<std::string, std::vector<Span>> criterion_uses_;
   std::vector<Expression> expressions_;   // all of the file, compiled together
+  std::vector<std::string> operands_;     // of what criteria expect: what a report will show
 };
 }  // namespace harness

@@ -47,6 +47,7 @@ steps:
             - http: GET /a
               criterion: second
             - http: {request: GET /b}
+  - parallel: [{snapshot: a}, {snapshot: b}]
   - compare: {before: a, after: b}
     expect: {models: survived, catalog: lost}
     criterion: {models: 3, catalog: 1}
@@ -103,14 +104,14 @@ TEST(Scenario, Whole) {
   EXPECT_EQ(repeat.children[1].children.at(1).path, "4.2.2");
   EXPECT_EQ(repeat.children[1].children.at(0).criterion, "second");
 
-  const Step& compare = scenario.steps.at(4);
+  const Step& compare = scenario.steps.at(5);
   EXPECT_EQ(compare.expect_of.at("catalog"), "lost");
   EXPECT_EQ(compare.criterion_of.at("models"), "3");
-  EXPECT_NE(scenario.steps.at(5).arguments.find("http"), nullptr);
-  EXPECT_EQ(scenario.steps.at(7).fault, "container");
-  EXPECT_EQ(scenario.steps.at(7).when->random_within, Milliseconds(500));
-  EXPECT_EQ(scenario.steps.at(7).arguments.find("action")->text, "kill");
-  EXPECT_EQ(scenario.steps.at(8).fault, "wal-reader");
+  EXPECT_NE(scenario.steps.at(6).arguments.find("http"), nullptr);
+  EXPECT_EQ(scenario.steps.at(8).fault, "container");
+  EXPECT_EQ(scenario.steps.at(8).when->random_within, Milliseconds(500));
+  EXPECT_EQ(scenario.steps.at(8).arguments.find("action")->text, "kill");
+  EXPECT_EQ(scenario.steps.at(9).fault, "wal-reader");
   EXPECT_EQ(scenario.finally_steps.at(1).path, "f2");
 }
 

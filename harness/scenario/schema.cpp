@@ -157,9 +157,15 @@ Json scenario_schema(const StepCatalog& catalog) {
       {"timeout", duration()},
       {"criteria", {{"type", "object"}, {"additionalProperties", criterion_schema()},
                     {"propertyNames", {{"not", {{"const", "run"}}}}}}},
-      {"vars", {{"type", "object"}, {"additionalProperties", text_like()},
+      {"vars", {{"type", "object"},
+                {"additionalProperties",
+                 {{"anyOf", Json::array({text_like(), Json{{"type", "object"},
+                                                           {"required", Json::array({"secret"})},
+                                                           {"properties", {{"secret", text_like()}}},
+                                                           {"additionalProperties", false}}})}}},
                 {"propertyNames", {{"pattern", "^[A-Za-z_][A-Za-z0-9_]*$"}}},
-                {"description", "${name} in texts, $name in jq; overridden by --set NAME=VALUE"}}},
+                {"description", "${name} in texts, $name in jq; overridden by --set NAME=VALUE; "
+                                "{secret: TEXT} reaches no file and no report"}}},
       {"steps", steps},
       {"finally", steps}};
   return {{"$schema", "http://json-schema.org/draft-07/schema#"},

@@ -47,6 +47,12 @@ const StepShape* StepCatalog::fault(std::string_view name) const {
   return nullptr;
 }
 
+std::string source_line(const TextLines& lines, int number) {
+  std::string source(lines.line(number));
+  source.erase(0, std::min(source.find_first_not_of(" \t-"), source.size()));
+  return source.substr(0, source.find_last_not_of(" \t") + 1);
+}
+
 std::vector<Step> ScenarioReader::read_steps(const Node& list, const std::string& prefix) {
   std::vector<Step> steps;
   if (list.kind == Node::Kind::null) return steps;
@@ -102,9 +108,7 @@ bool ScenarioReader::read_step(const Node& node, const std::string& path, Step& 
   step.kind = kind->key;
   step.path = path;
   step.span = node.span;
-  std::string source(lines_.line(node.span.line));
-  source.erase(0, std::min(source.find_first_not_of(" \t-"), source.size()));
-  step.source = source.substr(0, source.find_last_not_of(" \t") + 1);
+  step.source = source_line(lines_, node.span.line);
 
   gather_arguments(node, *kind, shape, step);
   for (const auto& entry : node.entries) {

@@ -38,6 +38,9 @@ struct StepShape {
   bool observes = true;    // has a document that expect and capture look at
   bool free_keys = false;  // any key (snapshot tables and the like): not checked here
   std::string example;     // one YAML step, as a user would type it
+  // What ending well, without `expect`, says of the daemon: "always" something; "nothing"; or only
+  // with one of these keys, apart by spaces ("integrity"). A criterion needs something to be said.
+  std::string demands = "always";
 };
 
 class StepCatalog {

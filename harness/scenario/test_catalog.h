@@ -11,7 +11,7 @@ inline StepCatalog small_catalog() {
   catalog.add_step({"start", "life cycle", "Starts the daemon.", "", {}, true, false, "- start: {}"});
   catalog.add_step({"stop", "life cycle", "Stops it.", "", {}, true, false, "- stop: {}"});
   catalog.add_step({"signal", "life cycle", "Sends a signal.", "signal",
-                    {{"signal", text, true, "KILL, TERM, …"}}, true, false, "- signal: KILL"});
+                    {{"signal", text, true, "KILL, TERM, …"}}, true, false, "- signal: KILL", "nothing"});
   catalog.add_step({"await", "life cycle", "Waits.", "",
                     {{"exit", any, false, "{signal: KILL}"},
                      {"log", text, false, "a line"},
@@ -33,12 +33,26 @@ inline StepCatalog small_catalog() {
                     {{"must", text, false, "a line that must be there"}}, true, false, "- log: ready"});
   catalog.add_step({"snapshot", "report", "Lists all domains.", "name",
                     {{"name", text, true, "before, after"}}, false, false, "- snapshot: before"});
+  catalog.add_step({"background", "control", "Beside the main line.", "group",
+                    {{"group", text, false, "its name"}}, false, true, "- background: chats",
+                    "nothing"});
+  catalog.add_step({"join", "control", "Waits for a group.", "group",
+                    {{"group", text, true, "its name"}}, true, false, "- join: chats"});
+  catalog.add_step({"heal", "fault", "Undoes a fault.", "fault", {{"fault", text, false, "which"}},
+                    true, false, "- heal: wal-reader", "nothing"});
+  catalog.add_step({"sqlite", "probe", "The database.", "query",
+                    {{"query", text, false, "SQL"}, {"integrity", text, false, "the check"}}, true,
+                    false, "- sqlite: SELECT 1", "integrity"});
+  catalog.add_step({"shell", "request", "A command.", "command",
+                    {{"command", text, true, "for sh"}, {"exit", text, false, "status or any"}},
+                    true, false, "- shell: 'true'"});
   catalog.add_step({"compare", "report", "Compares two snapshots.", "",
                     {{"before", text, true, "a snapshot"}, {"after", text, true, "a later one"}},
                     false, false, "- compare: {before: a, after: b}"});
   catalog.add_step({"observe", "report", "A fact for the report.", "name",
                     {{"name", text, true, "as the report calls it"}, {"value", expression, false, "jq"}},
-                    true, true, "- observe: {name: x, http: GET /health, value: .ok}"});
+                    true, true, "- observe: {name: x, http: GET /health, value: .ok}",
+                    "nothing"});
   catalog.add_step({"repeat", "control", "Again and again.", "",
                     {{"times", integer, false, "how often"}, {"steps", step_list, true, "the steps"}},
                     false, false, "- repeat: {times: 3, steps: [{start: {}}]}"});

@@ -200,33 +200,55 @@ void apply_override(Reader& reader, const std::string& key, const std::string& v
   read_profile(reader, node, profile);
 }
 
-std::string target_names(const fs::path& folder) {
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+fs::path targets_folder(const std::string& root) { return fs::path(root) / "fixtures" / "targets"; }
+
+}  // namespace
+
+std::vector<std::string> target_names(const std::string& root) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (auto entry = fs::directory_iterator(folder, ignored);
+  for (auto entry = fs::directory_iterator(targets_folder(root), ignored);
        !ignored && entry != fs::directory_iterator(); entry.increment(ignored))
     if (entry->path().extension() == ".yaml") names.push_back(entry->path().stem().string());
   std::sort(names.begin(), names.end());
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none" : text;
+  return names;
 }
-}  // namespace
+
+std::string find_target(const std::string& name_or_path, const std::string& beside,
+                        const std::string& root) {
+  std::vector<fs::path> places;
+  if (!is_path(name_or_path)) {
+    places.push_back(targets_folder(root) / (name_or_path + ".yaml"));
+  } else {
+    if (!beside.empty()) places.push_back(fs::path(beside).parent_path() / name_or_path);
+    places.push_back(name_or_path);
+    places.push_back(fs::path(root) / name_or_path);
+  }
+  std::error_code error;
+  for (const auto& place : places) {
+    if (fs::is_regular_file(place, error)) return place.lexically_normal().string();
+  }
+  return "";
+}
 
 tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
     const std::string& name_or_path, const std::string& root,
     const std::map<std::string, std::string>& overrides) {
-  const fs::path folder = fs::path(root) / "fixtures" / "targets";
-  const bool is_path = name_or_path.find('/') != std::string::npos ||
-                       name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml");
-  const fs::path file = is_path ? fs::path(name_or_path) : folder / (name_or_path + ".yaml");
+  const fs::path file = is_path(name_or_path) ? fs::path(name_or_path)
+                                              : targets_folder(root) / (name_or_path + ".yaml");
   std::ifstream input(file, std::ios::binary);
   std::ostringstream text;
   if (!input || !(text << input.rdbuf())) {
+    std::string known;
+    for (const auto& name : target_names(root)) known += (known.empty() ? "" : ", ") + name;
     return tl::unexpected(std::vector<Diagnostic>{
         {{file.string(), 1, 1},
          "there is no target `" + name_or_path + "`: " + file.string() + " cannot be read",
-         "targets in " + folder.string() + ": " + target_names(folder)}});
+         "targets in " + targets_folder(root).string() + ": " + (known.empty() ? "none" : known)}});
   }
   auto node = parse_yaml(text.str(), file.string());
   if (!node) return tl::unexpected(std::move(node.error()));

@@ -50,6 +50,14 @@ struct TargetProfile {
   Span span;
 };
 
+// The file that a target's name or path means: a path is looked for in the folder of `beside` (the
+// scenario file; empty: none), in the current folder and under `root`; a name is NAME.yaml in
+// fixtures/targets under `root`. Empty where there is none.
+std::string find_target(const std::string& name_or_path, const std::string& beside,
+                        const std::string& root);
+// The names in fixtures/targets under `root`.
+std::vector<std::string> target_names(const std::string& root);
+
 // Reads a target file by name (fixtures/targets/NAME.yaml under `root`) or path; `overrides` are
 // --set target.KEY=VALUE (target.command is split like a shell's words).
 tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(

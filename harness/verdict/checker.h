@@ -48,6 +48,12 @@ std::vector<Check> check_expectation(const JudgeInput& input, const Step& step,
 std::vector<Check> check_compare(const JudgeInput& input, const Step& step,
                                  const std::string& criterion);
 
+// Why what this observation shows is no proof although it is as demanded: something is absent that
+// was never there. Empty where nothing speaks against it.
+std::string why_vacuous(const JudgeInput& input, const Step& step, const Event& observation);
+// Whether the scenario did anything but look between two events, or a daemon ended there.
+bool anything_between(const JudgeInput& input, std::int64_t first, std::int64_t last);
+
 // Rows for every domain that a comparison of this run looked at.
 std::vector<DomainRow> domain_rows(const JudgeInput& input);
 

@@ -196,11 +196,20 @@ Check judge_domain(const JudgeInput& input, const Step& step, const std::string&
     if (fate.outcome == "not tested") {
       answer = fate.refused && expected == "survived" ? Answer::fail : Answer::inconclusive;
     }
+    std::string seen = fmt::format("{} {}: {}", domain, fate.outcome, fate.why);
+    if (answer == Answer::pass && expected == "survived" && pair.before != nullptr &&
+        pair.after != nullptr && !anything_between(input, pair.before->n, pair.after->n)) {
+      answer = Answer::inconclusive;
+      seen = fmt::format("nothing was done between the snapshots {} and {}, so that {} are still "
+                         "there proves nothing",
+                         text_of(comparison->fields, "before"),
+                         text_of(comparison->fields, "after"), domain);
+    }
     const bool first = check.evidence.empty();
     if (!first && worst(answer, check.answer) == check.answer) continue;
     check.answer = worst(answer, check.answer);
     check.actual = fmt::format("{}: {}", domain, fate.outcome);
-    check.evidence = fmt::format("{} {}: {}", domain, fate.outcome, fate.why);
+    check.evidence = std::move(seen);
     check.command = fmt::format("compare {} and {}", text_of(comparison->fields, "before"),
                                 text_of(comparison->fields, "after"));
   }

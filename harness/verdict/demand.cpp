@@ -38,6 +38,13 @@ std::vector<Check> check_demand(const JudgeInput& input, const Step& step, const
     if (outcome == "skipped") check.evidence = "not run: " + input.unreached;
     if (check.evidence.empty()) check.evidence = "the step ended as " + outcome;
   }
+  for (const Event* observation : seen.observations) {
+    const std::string vacuous =
+        is_tagged(step) && check.answer == Answer::pass ? why_vacuous(input, step, *observation) : "";
+    if (vacuous.empty()) continue;
+    check.answer = Answer::inconclusive;
+    check.evidence = vacuous;
+  }
   if (check.answer == Answer::pass) {
     if (check.evidence.empty()) {
       check.evidence = one_line(text_of(seen.ends.back()->fields, "message"));

@@ -1,7 +1,10 @@
 // The expectation checker: evaluates `expect` again over every recorded observation of the step. A
 // step in a repetition must hold each time.
+#include <set>
+
 #include <fmt/format.h>
 
+#include "harness/scenario/expression_text.h"
 #include "harness/verdict/checker.h"
 
 namespace harness {
@@ -32,16 +35,54 @@ Evaluated evaluate(const JudgeInput& input, const Step& step, const Json& fields
   return {Answer::inconclusive, evaluation.detail};
 }
 
-std::string evidence_of(const Evaluated& evaluated, const std::string& summary,
-                        const std::string& expression) {
+// A value as a line can show it: what is long is counted.
+std::string shown_value(const Json& value) {
+  constexpr std::size_t most = 60;
+  const std::string whole = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (whole.size() <= most) return one_line(whole);
+  if (value.is_array()) return fmt::format("{} items {}", value.size(), one_line(whole, most));
+  return one_line(whole, most);
+}
+
+// "length = 1, .[0].state = "running"": the values that decided. Empty where the expression compares
+// nothing at its top. What is written long stands in `expected`; here it is "seen".
+std::string decided_by(const JudgeInput& input, const Step& step, const Json& fields) {
+  constexpr std::size_t longest = 32;
+  const auto document = fields.find("document");
+  const auto bindings = fields.find("bindings");
+  if (document == fields.end()) return "";
+  std::string text;
+  std::set<std::string> told;
+  for (const auto& operand : operands_of(step.expect->text)) {
+    if (!told.insert(operand.program).second) continue;
+    const auto values = input.expressions.outputs(
+        Expression{operand.program, step.expect->span}, *document,
+        bindings == fields.end() ? Json::object() : *bindings);
+    if (!values || values->size() != 1) continue;
+    const std::string name = one_line(operand.shown, 80);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
+                        name.size() > longest ? "seen:" : name + " =", shown_value(values->front()));
+  }
+  return text;
+}
+
+// Values first: a screen shows the beginning of the line.
+std::string evidence_of(const Evaluated& evaluated, const std::string& decided,
+                        const std::string& summary, const std::string& expression) {
+  const std::string seen = decided.empty()   ? summary
+                           : summary.empty() ? decided
+                                             : fmt::format("{} — {}", decided, summary);
+  const std::string written = one_line(expression, 120);
   switch (evaluated.answer) {
     case Answer::pass:
-      return summary.empty() ? fmt::format("`{}` holds", one_line(expression, 120)) : summary;
+      if (!decided.empty()) return seen;
+      return summary.empty() ? fmt::format("`{}` holds", written)
+                             : fmt::format("{} — `{}` holds", summary, written);
     case Answer::fail:
-      return fmt::format("`{}` is false; seen: {}", one_line(expression, 120), summary);
+      return fmt::format("`{}` is false; seen: {}", written, seen);
     default:
-      return fmt::format("`{}` cannot be judged ({}); seen: {}", one_line(expression, 120),
-                         one_line(evaluated.detail), summary);
+      return fmt::format("`{}` cannot be judged ({}); seen: {}", written,
+                         one_line(evaluated.detail), seen);
   }
 }
 
@@ -56,14 +97,20 @@ std::vector<Check> check_expectation(const JudgeInput& input, const Step& step,
   std::size_t held = 0;
   for (const Event* observation : seen.observations) {
     const std::string summary = one_line(text_of(observation->fields, "summary"));
-    const Evaluated evaluated = evaluate(input, step, observation->fields);
+    Evaluated evaluated = evaluate(input, step, observation->fields);
+    const std::string vacuous =
+        !criterion.empty() && evaluated.answer == Answer::pass
+            ? why_vacuous(input, step, *observation)
+            : "";
+    if (!vacuous.empty()) evaluated = {Answer::inconclusive, vacuous};
     held += evaluated.answer == Answer::pass ? 1 : 0;
     const bool first = check.answer == Answer::pass && held == 1;
     const bool more = evaluated.answer != check.answer &&
                       worst(evaluated.answer, check.answer) == evaluated.answer;
     if (!more && !(first && evaluated.answer == Answer::pass)) continue;
     check.answer = evaluated.answer;
-    check.evidence = evidence_of(evaluated, summary, step.expect->text);
+    check.evidence = evidence_of(evaluated, decided_by(input, step, observation->fields), summary,
+                                 step.expect->text);
     const auto document = observation->fields.find("document");
     check.actual = document == observation->fields.end() ? summary : compact(*document, 600);
     check.command = text_of(observation->fields, "command", check.command);

@@ -250,7 +250,8 @@ Check summary_check(const RunRecord& record) {
     if (instance.exit != nullptr) deaths.push_back(death_of(instance.exit->fields));
   }
   if (record.instances.empty()) {
-    check.evidence = "no daemon was asked for";
+    check.answer = Answer::inconclusive;
+    check.evidence = "no step started a daemon: nothing was proven about one";
   } else {
     check.evidence = fmt::format("{} ready within {:.1f} ms; ended by {}",
                                  ready == 1 ? "1 start" : fmt::format("{} starts", ready),

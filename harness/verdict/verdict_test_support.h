@@ -21,13 +21,19 @@ inline std::string histories() { return std::string(AIMA_SOURCE_DIR) + "/fixture
 inline StepCatalog catalog() {
   StepCatalog catalog;
   for (const char* name :
-       {"start", "stop", "signal", "await", "http", "cli", "snapshot", "compare"}) {
+       {"start", "stop", "restart", "signal", "await", "http", "cli", "snapshot", "compare"}) {
     StepShape shape{name, "probe", "", "value", {}, true, false, ""};
-    for (const char* key : {"value", "before", "after"}) {
+    for (const char* key : {"value", "before", "after", "signal"}) {
       shape.keys.push_back({key, ValueKind::text, false, "", {}});
     }
     catalog.add_step(std::move(shape));
   }
+  catalog.add_step({"containers", "probe", "", "label",
+                    {{"label", ValueKind::text_list, false, "", {}},
+                     {"state", ValueKind::text, false, "", {}}}, true, false, ""});
+  catalog.add_step({"log", "probe", "", "must",
+                    {{"must", ValueKind::text, false, "", {}},
+                     {"must_not", ValueKind::text, false, "", {}}}, true, false, ""});
   StepShape repeat{"repeat", "control", "", "", {}, true, false, ""};
   repeat.keys = {{"times", ValueKind::integer, true, "", {}},
                  {"steps", ValueKind::step_list, true, "", {}}};

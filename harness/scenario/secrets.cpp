@@ -1,0 +1,116 @@
+// Secrets of a scenario (rule 11): which values they are, and its text without them.
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "harness/scenario/names.h"
+#include "harness/scenario/scenario.h"
+
+namespace harness {
+namespace {
+
+struct Secret {
+  std::string value;
+  int line = 1;
+};
+
+std::string uppercase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+bool ends_secretly(const std::string& upper) {
+  return upper.ends_with("TOKEN") || upper.ends_with("PASSWORD") || upper.ends_with("SECRET");
+}
+
+// As a key in a step; a plain `key` names many things that are none.
+bool is_secret_key(const std::string& key) {
+  constexpr std::array headers = {"AUTHORIZATION", "PROXY-AUTHORIZATION", "COOKIE", "SET-COOKIE"};
+  const std::string upper = uppercase(key);
+  if (std::find(headers.begin(), headers.end(), upper) != headers.end()) return true;
+  if (ends_secretly(upper)) return true;
+  return key.size() > 3 && (key.ends_with("KEY") || key.ends_with("Key") || key.ends_with("_key") ||
+                            key.ends_with("-key") || upper.ends_with("APIKEY"));
+}
+
+void collect_secrets(const Node& node, std::vector<Secret>& secrets) {
+  for (const auto& item : node.items) collect_secrets(item, secrets);
+  for (const auto& entry : node.entries) {
+    const bool fixed = entry.value.is_scalar() && references_in(entry.value.text).empty();
+    if (fixed && !entry.value.text.empty() && is_secret_key(entry.key)) {
+      secrets.push_back({entry.value.text, entry.value.span.line});
+    }
+    collect_secrets(entry.value, secrets);
+  }
+}
+
+void collect_secrets(const std::vector<Step>& steps, std::vector<Secret>& secrets) {
+  for (const auto& step : steps) {
+    collect_secrets(step.arguments, secrets);
+    collect_secrets(step.children, secrets);
+  }
+}
+
+std::vector<Secret> secrets_of_steps(const Scenario& scenario) {
+  std::vector<Secret> secrets;
+  collect_secrets(scenario.steps, secrets);
+  collect_secrets(scenario.finally_steps, secrets);
+  return secrets;
+}
+
+constexpr std::string_view stand_in = "redacted";
+
+// The first occurrence from that line on; a value of several lines line by line.
+void hide(std::string& text, const Secret& secret) {
+  std::size_t at = 0;
+  for (int line = 1; line < secret.line && at != std::string::npos; ++line) {
+    at = text.find('\n', at);
+    if (at != std::string::npos) ++at;
+  }
+  if (at == std::string::npos) at = 0;
+  std::size_t begin = 0;
+  while (begin <= secret.value.size()) {
+    const std::size_t end = std::min(secret.value.find('\n', begin), secret.value.size());
+    const std::string part = secret.value.substr(begin, end - begin);
+    const std::size_t found = part.empty() ? std::string::npos : text.find(part, at);
+    if (found != std::string::npos) text.replace(found, part.size(), stand_in);
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+bool Scenario::is_secret(const std::string& variable) const {
+  const std::string upper = uppercase(variable);
+  return secrets.contains(variable) || upper.ends_with("KEY") || ends_secretly(upper);
+}
+
+std::vector<std::string> secret_values(const Scenario& scenario,
+                                       const std::map<std::string, std::string>& settings) {
+  std::vector<std::string> values;
+  for (const auto* variables : {&scenario.variables, &settings}) {
+    for (const auto& [name, value] : *variables) {
+      if (scenario.is_secret(name) && !value.empty()) values.push_back(value);
+    }
+  }
+  for (const auto& [name, place] : scenario.written) {
+    if (scenario.is_secret(name) && !place.second.empty() && place.second != stand_in) {
+      values.push_back(place.second);
+    }
+  }
+  for (auto& secret : secrets_of_steps(scenario)) {
+    if (secret.value != stand_in) values.push_back(std::move(secret.value));
+  }
+  return values;
+}
+
+std::string text_without_secrets(const Scenario& scenario) {
+  std::string text = scenario.text;
+  for (const auto& secret : secrets_of_steps(scenario)) hide(text, secret);
+  for (const auto& [name, place] : scenario.written) {
+    if (scenario.is_secret(name)) hide(text, {place.second, place.first});
+  }
+  return text;
+}
+}  // namespace harness
