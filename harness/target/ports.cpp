@@ -3,11 +3,14 @@
 #include "harness/target/ports.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cstddef>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "harness/base/prng.h"
@@ -30,6 +33,15 @@ UniqueFd claim_name(int port) {
   return UniqueFd();
 }
 
+// 0, or the errno that a listener would get.
+int bind_error(int family, const sockaddr* address, socklen_t length) {
+  UniqueFd attempt(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Ports of connections that have just ended are free for a listener, as for the daemon's own.
+  const int yes = 1;
+  ::setsockopt(attempt.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  return attempt && ::bind(attempt.get(), address, length) == 0 ? 0 : errno;
+}
+
 Result<PortClaim> claim_range(int begin, int end, int size) {
   const int places = (end - begin) / size;
   // A different beginning for each: neighbours do not try the same ports in the same order.
@@ -49,16 +61,34 @@ Result<PortClaim> claim_range(int begin, int end, int size) {
 }  // namespace
 
 bool port_is_free(int port) {
-  const UniqueFd attempt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  // Ports of connections that have just ended are free for a listener, as for the daemon's own.
-  const int yes = 1;
-  ::setsockopt(attempt.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return attempt &&
-         ::bind(attempt.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  sockaddr_in6 address6 = {};
+  address6.sin6_family = AF_INET6;
+  address6.sin6_port = address.sin_port;
+  address6.sin6_addr = in6addr_loopback;
+  // Without IPv6 on this machine nobody can be there either.
+  return bind_error(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+         bind_error(AF_INET6, reinterpret_cast<const sockaddr*>(&address6), sizeof address6) !=
+             EADDRINUSE;
+}
+
+bool is_own_listener(int port) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) continue;
+    sockaddr_in address = {};
+    socklen_t length = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        address.sin_family == AF_INET && ntohs(address.sin_port) == port)
+      return true;
+  }
+  return false;
 }
 
 Result<PortClaim> claim_port() { return claim_range(first_single, end_single, 1); }

@@ -15,4 +15,6 @@ Result<PortClaim> claim_port();
 Result<PortClaim> claim_port_block();
 // Whether 127.0.0.1:port could be listened on right now.
 bool port_is_free(int port);
+// Whether this process itself listens on the loopback port.
+bool is_own_listener(int port);
 }  // namespace harness

@@ -1,4 +1,4 @@
-// fork, then async-signal-safe calls only, then exec; its errno comes back through a pipe.
+// vfork, then system calls only, then exec; its errno comes back through a pipe.
 #include "harness/target/spawn.h"
 
 #include <errno.h>
@@ -177,7 +177,9 @@ Result<Spawned> spawn_here(const SpawnOptions& options) {
   plan.error = error_write.get();
   plan.parent = ::getpid();
 
-  const pid_t pid = ::fork();
+  // vfork: a fork would copy the page tables of the harness, and both sides would then fault on every
+  // page that they touch. The child makes system calls only, until it execs.
+  const pid_t pid = ::vfork();
   if (pid < 0)
     return fail(ErrorKind::environment, std::string("no process: ") + ::strerrordesc_np(errno));
   if (pid == 0) become(plan);

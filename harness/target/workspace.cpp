@@ -26,15 +26,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<void> write_durably(const fs::path& file, const std::string& text) {
+// Whole or not at all for who reads it; `durably`: after a power loss too.
+Result<void> write_whole(const fs::path& file, const std::string& text, bool durably) {
   const fs::path draft = file.string() + ".new";
   UniqueFd out(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const bool written = out && ::write(out.get(), text.data(), text.size()) ==
                                   static_cast<ssize_t>(text.size()) &&
-                       ::fdatasync(out.get()) == 0;
+                       (!durably || ::fdatasync(out.get()) == 0);
   if (!written || ::rename(draft.c_str(), file.c_str()) != 0)
     return fail(ErrorKind::environment,
                 "cannot write " + file.string() + ": " + ::strerrordesc_np(errno));
+  if (!durably) return {};
   const UniqueFd folder(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ::fsync(folder.get());
   return {};
@@ -123,6 +125,15 @@ Result<std::unique_ptr<Workspace>> Workspace::create(const std::string& run_id) 
   // From here on a failure must leave nothing: the destructor of the workspace takes the folder.
   std::unique_ptr<Workspace> workspace(new Workspace(std::move(state)));
   State& made = *workspace->state_;
+  const auto self = read_process(::getpid());
+  made.notes = {{"run_id", run_id},
+                {"pid", ::getpid()},
+                {"start_ticks", self ? self->start_ticks : 0},
+                {"boot_id", boot_id()},
+                {"utc", utc_now()}};
+  // Whose it is stands in it from the first, so that `clean` knows also what died while it was made.
+  if (auto written = write_whole(made.root / "run.json", made.notes.dump(2) + "\n", false); !written)
+    return tl::unexpected(written.error());
   for (const char* name : {"home", "scratch", "tmp"}) ::mkdir((made.root / name).c_str(), 0700);
   auto port = claim_port();
   if (!port) return tl::unexpected(port.error());
@@ -130,16 +141,8 @@ Result<std::unique_ptr<Workspace>> Workspace::create(const std::string& run_id) 
   if (!block) return tl::unexpected(block.error());
   made.port = std::move(*port);
   made.engine_ports = std::move(*block);
-  const auto self = read_process(::getpid());
-  made.notes = {{"run_id", run_id},
-                {"pid", ::getpid()},
-                {"start_ticks", self ? self->start_ticks : 0},
-                {"boot_id", boot_id()},
-                {"utc", utc_now()},
-                {"port", made.port.first},
-                {"engine_ports", {made.engine_ports.first, made.engine_ports.last}}};
-  if (auto written = write_durably(made.root / "run.json", made.notes.dump(2) + "\n"); !written)
-    return tl::unexpected(written.error());
+  made.notes["port"] = made.port.first;  // written with the next note
+  made.notes["engine_ports"] = {made.engine_ports.first, made.engine_ports.last};
   return workspace;
 }
 
@@ -182,11 +185,13 @@ std::string Workspace::notify_socket(int instance) const {
   return "@aima-run-" + state_->run_id.substr(0, 60) + "-" + name;
 }
 
-void Workspace::note(const std::string& key, Json value) {
+void Workspace::note(const std::string& key, Json value) { note({{key, std::move(value)}}); }
+
+void Workspace::note(const Json& values) {
   const std::lock_guard lock(state_->mutex);
-  state_->notes[key] = std::move(value);
+  state_->notes.update(values);
   if (!state_->removed)
-    (void)write_durably(state_->root / "run.json", state_->notes.dump(2) + "\n");
+    (void)write_whole(state_->root / "run.json", state_->notes.dump(2) + "\n", true);
 }
 
 Json Workspace::notes() const {

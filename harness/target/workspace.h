@@ -38,6 +38,7 @@ class Workspace {
   int extra_port(const std::string& name); // another one, the same for the same name
   std::string notify_socket(int instance) const;
   void note(const std::string& key, Json value);  // into run.json, durably (debts, engine socket)
+  void note(const Json& values);                  // the same for each key of an object, in one write
   Json notes() const;                      // all of run.json
   void keep();
   // Removes the folder now (not when kept). Anything mounted below it is unmounted first; what could
