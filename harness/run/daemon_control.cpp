@@ -14,6 +14,9 @@
 namespace harness {
 namespace {
 
+constexpr Milliseconds grace_when_stopped(2000);
+constexpr Milliseconds grace_when_hurried(100);
+
 // Signals that leave a process running, or only stop it, ask for no death.
 bool deadly(int number) { return number != SIGSTOP && number != SIGCONT && number != SIGWINCH; }
 
@@ -25,7 +28,7 @@ bool asks_to_leave(int number) {
 
 Result<void> DaemonControl::check_port() const {
   const int port = session_->workspace->port();
-  if (port_is_free(port)) return {};
+  if (port_is_free(port) || is_own_listener(port)) return {};  // ours: the fault `port-taken`
   for (const auto& process : find_processes(session_->run_id)) {
     return fail(ErrorKind::subject,
                 fmt::format("port {} is still held, and process {} ({}) of an earlier instance is "
@@ -49,6 +52,7 @@ void DaemonControl::begin_instance() {
   reported_ = false;
   overdue_.clear();
   killed_by_us_ = false;
+  port_is_strangers_ = false;
 }
 
 Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit& limit) {
@@ -63,6 +67,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
   starting_ = request.step;
   const TargetProfile& target = session_->target;
   if (auto free = check_port(); !free) {
+    port_is_strangers_ = free.error().kind == ErrorKind::environment;
     (void)not_started("port", free.error().message);
     return tl::unexpected(free.error());
   }
@@ -93,6 +98,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
                                               {"start_ticks", session_->daemon->start_ticks()},
                                               {"command", options.argv},
                                               {"step", request.step}});
+  if (on_spawn) on_spawn(session_->daemon);
   lock.unlock();  // a fault may strike while the daemon starts
   auto ready = wait_ready(*session_->daemon, notify_ ? &*notify_ : nullptr, target.ready,
                           session_->workspace->port(), target.base_url, begin, limit);
@@ -300,21 +306,33 @@ void DaemonControl::keep_log() {
                                session_->daemon->output());
 }
 
-void DaemonControl::end(std::optional<Milliseconds> grace) {
+std::optional<ExitOutcome> DaemonControl::wait_for_end(const std::stop_token& stop,
+                                                       const std::stop_token& hurry) {
+  Child& daemon = *session_->daemon;
+  const Milliseconds patience = session_->target.shutdown_timeout + Milliseconds(2000);
+  auto outcome = daemon.wait(Limit{Clock::now() + patience, stop});
+  if (!outcome && stop.stop_requested()) {
+    outcome = daemon.wait(Limit{Clock::now() + grace_when_stopped, hurry});
+  }
+  if (!outcome && hurry.stop_requested()) outcome = daemon.wait(Limit::after(grace_when_hurried));
+  return outcome ? std::optional(*outcome) : std::nullopt;
+}
+
+void DaemonControl::end(const std::stop_token& stop, const std::stop_token& hurry) {
   std::lock_guard lock(mutex_);
   if (!session_->daemon) return;
   settle();
   if (exit_recorded_ && !session_->daemon->running()) return;
   (void)session_->daemon->signal(SIGCONT);
-  const Milliseconds patience = grace.value_or(session_->target.shutdown_timeout + Milliseconds(2000));
   if (overdue_.empty() && !reported_) {
     if (!asked_at_) (void)signal("end", SIGTERM);
-    if (auto outcome = session_->daemon->wait(Limit::after(patience))) {
+    if (auto outcome = wait_for_end(stop, hurry)) {
       const bool gone_as_asked = as_asked(*outcome);
-      record_exit(*outcome, asked_by_.empty() ? "end" : asked_by_, gone_as_asked || grace);
+      record_exit(*outcome, asked_by_.empty() ? "end" : asked_by_,
+                  gone_as_asked || stop.stop_requested());
       return;
     }
-    if (!grace) {
+    if (!stop.stop_requested()) {
       overdue_ = fmt::format("still running {:.1f} s after SIG{}",
                              milliseconds(Clock::now() - *asked_at_) / 1000,
                              signal_name(asked_signals_.front()));

@@ -1,8 +1,11 @@
 // The daemon under test: started, signalled, awaited and ended here and nowhere else, so that every
 // death is recorded with who asked for it. Writes all daemon.* events and signal.sent.
 #pragma once
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -70,13 +73,21 @@ class DaemonControl {
   void end_blow(const Json* evidence);
   // A start that could not even be tried: no executable, no such variable.
   void could_not_start(const std::string& step, const std::string& reason);
-  // The end of the run: TERM, the target's shutdown timeout, KILL; or KILL after `grace`.
-  void end(std::optional<Milliseconds> grace);
+  // The end of the run: TERM, the target's shutdown timeout, KILL. A `stop` leaves it 2 s, also while
+  // that is waited for; a `hurry` 100 ms.
+  void end(const std::stop_token& stop, const std::stop_token& hurry);
+  // Nothing starts, ends or signals the daemon while it is held: around the blow of a fault, which
+  // may come from another thread while the steps restart the daemon.
+  std::unique_lock<std::recursive_mutex> hold() const { return std::unique_lock(mutex_); }
+  // Each daemon, as soon as it was spawned and before it is ready. May be empty.
+  std::function<void(std::shared_ptr<Child>)> on_spawn;
 
   std::optional<Instant> last_signal() const;
   std::size_t lines_at_signal() const;
   std::vector<std::string> last_log() const;
   bool killed_by_us() const { return killed_by_us_; }  // the last death was our SIGKILL
+  // The last start found its port held by a process that is not of the run.
+  bool port_is_strangers() const { return port_is_strangers_; }
 
  private:
   void begin_instance();
@@ -89,6 +100,7 @@ class DaemonControl {
   bool as_asked(const ExitOutcome& outcome) const;
   void settle();
   void keep_log();
+  std::optional<ExitOutcome> wait_for_end(const std::stop_token& stop, const std::stop_token& hurry);
 
   Session* session_ = nullptr;
   // Kept until the next start: a daemon also says STOPPING=1, and is not to find nobody there.
@@ -106,5 +118,6 @@ class DaemonControl {
   bool reported_ = false;           // not started, or overdue: its end is no further finding
   std::string overdue_;             // why it counts as not gone in time
   bool killed_by_us_ = false;
+  bool port_is_strangers_ = false;
 };
 }  // namespace harness

@@ -22,8 +22,6 @@ namespace fs = std::filesystem;
 constexpr Milliseconds finally_time(30000);
 constexpr Milliseconds heal_time(10000);
 constexpr Milliseconds sweep_time(20000);
-constexpr Milliseconds grace_when_stopped(2000);
-constexpr Milliseconds grace_when_hurried(100);
 
 Result<fs::path> make_folder(const RunOptions& options, const Scenario& scenario) {
   std::error_code error;
@@ -64,21 +62,9 @@ Json host_facts() {
           {"cores", std::thread::hardware_concurrency()}};
 }
 
-bool looks_secret(const std::string& name) {
-  std::string upper = name;
-  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return upper.ends_with("KEY") || upper.ends_with("TOKEN") || upper.ends_with("PASSWORD") ||
-         upper.ends_with("SECRET");
-}
-
 Redactor redactor_of(const Scenario& scenario, const RunOptions& options) {
   Redactor redactor;
-  for (const auto& [name, value] : scenario.variables) {
-    if (looks_secret(name) && !value.empty()) redactor.add_secret(value);
-  }
-  for (const auto& [name, value] : options.settings) {
-    if (looks_secret(name) && !value.empty()) redactor.add_secret(value);
-  }
+  for (auto& value : secret_values(scenario, options.settings)) redactor.add_secret(std::move(value));
   return redactor;
 }
 
@@ -117,6 +103,7 @@ class Run {
   void begin();
   bool skip_unmet();
   void run_finally();
+  void note_interruption();
   void sweep();
   void end();
 
@@ -128,6 +115,7 @@ class Run {
   SequenceEnd stopped_;
   std::string skipped_;
   bool began_ = false;
+  bool interrupted_ = false;
 };
 
 Result<void> Run::set_up(const fs::path& folder) {
@@ -148,23 +136,28 @@ Result<void> Run::set_up(const fs::path& folder) {
                                              : "native";
   session.limit = Limit::after(options_.timeout.value_or(scenario_.timeout), options_.stop);
   live_.daemon.attach(&session);
+  live_.daemon.on_spawn = [this](std::shared_ptr<Child> daemon) {
+    live_.triggers.daemon_started(std::move(daemon));
+  };
   live_.debts.attach(live_.recorder.get(), live_.workspace.get());
   auto variables = variables_of(target_, scenario_.variables, options_.settings, *live_.workspace,
                                 session.run_id, options_.root.string(), provider_.name);
   if (!variables) return tl::unexpected(variables.error());
   session.variables = std::move(*variables);
-  if (provider_.engine) live_.workspace->note("engine", provider_.engine->host());
+  Json found_by_clean = Json::object();
+  if (provider_.engine) found_by_clean["engine"] = provider_.engine->host();
   if (auto files = substitute(target_.instance_files, session.variables); files && !files->empty()) {
     session.target.instance_files = *files;
-    live_.workspace->note("instance_files", *files);
+    found_by_clean["instance_files"] = *files;
   }
+  if (!found_by_clean.empty()) live_.workspace->note(found_by_clean);
   return {};
 }
 
 void Run::begin() {
   Json variables = Json::object();
   for (const auto& [name, value] : live_.session.variables) {
-    variables[name] = looks_secret(name) ? Json("[secret]") : value;
+    variables[name] = scenario_.is_secret(name) ? Json("[secret]") : value;
   }
   std::string detail = provider_.detail;
   if (detail.empty()) {
@@ -218,8 +211,10 @@ void Run::sweep() {
   const bool killed = live_.daemon.killed_by_us();
   for (auto& item : clean_up(live_.session, limit)) {
     const std::string whose = item.value("whose", "harness");
-    // What a daemon could not end because we killed it is no leak of its own.
-    const bool excused = whose == "run" || (whose == "daemon" && killed);
+    // What a daemon could not end because we killed it is no leak of its own, nor is a port that was
+    // somebody else's before it could start.
+    const bool strangers = item.value("kind", "") == "socket" && live_.daemon.port_is_strangers();
+    const bool excused = whose == "run" || (whose == "daemon" && killed) || strangers;
     (excused ? ended : found).push_back(std::move(item));
   }
   if (options_.keep) {
@@ -245,10 +240,15 @@ void Run::end() {
   live_.recorder->record("run.end", std::move(fields));
 }
 
+void Run::note_interruption() {
+  if (interrupted_ || !options_.stop.stop_requested()) return;
+  interrupted_ = true;
+  live_.recorder->record("interrupted", {{"signal", signal_text(options_)}});
+}
+
 void Run::take_down() {
   if (!began_) return;
-  const bool interrupted = options_.stop.stop_requested();
-  if (interrupted) live_.recorder->record("interrupted", {{"signal", signal_text(options_)}});
+  note_interruption();
   live_.triggers.stop_all();
   live_.groups.stop_all();
   (void)live_.debts.pay("", Limit::after(heal_time));
@@ -256,10 +256,8 @@ void Run::take_down() {
   live_.groups.stop_all();
   live_.triggers.stop_all();
   (void)live_.debts.pay("", Limit::after(heal_time));
-  std::optional<Milliseconds> grace;
-  if (interrupted) grace = grace_when_stopped;
-  if (options_.hurry.stop_requested()) grace = grace_when_hurried;
-  live_.daemon.end(grace);
+  live_.daemon.end(options_.stop, options_.hurry);
+  note_interruption();  // it may have come since, and cut short how the daemon was to end
   sweep();
   end();
 }
@@ -295,10 +293,11 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
                                 const RunOptions& options) {
   auto folder = make_folder(options, scenario);
   if (!folder) return tl::unexpected(folder.error());
-  if (auto kept = write_file(*folder / "scenario.yaml", scenario.text); !kept) {
+  if (auto kept = write_file(*folder / "scenario.yaml", text_without_secrets(scenario)); !kept) {
     return tl::unexpected(kept.error());
   }
-  const std::string plan = to_json(*options.plan).dump(1) + "\n";
+  const Redactor redactor = redactor_of(scenario, options);
+  const std::string plan = redactor.json(to_json(*options.plan)).dump(1) + "\n";
   if (auto kept = write_file(*folder / "plan.json", plan); !kept) return tl::unexpected(kept.error());
   (void)expressions.prepare(expressions_of(scenario, target));
   {

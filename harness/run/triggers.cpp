@@ -4,6 +4,35 @@
 #include <fmt/format.h>
 
 namespace harness {
+namespace {
+
+Result<void> check_pattern(const std::string& pattern, const Span& span) {
+  try {
+    const std::regex compiled(pattern, std::regex::ECMAScript);
+    return {};
+  } catch (const std::regex_error& error) {
+    return fail(ErrorKind::invalid,
+                fmt::format("`{}` is no regular expression: {}", pattern, error.what()), span);
+  }
+}
+
+}  // namespace
+
+// In the output of the daemon that runs, or of one that is started later.
+bool Triggers::await_log(Trigger& trigger, const When& when, const Limit& limit) {
+  std::shared_ptr<Child> watched;
+  while (true) {
+    {
+      std::unique_lock lock(trigger.mutex);
+      const bool another = trigger.changed.wait(lock, limit.stop,
+                                                [&] { return trigger.daemon != watched; });
+      if (!another) return false;
+      watched = trigger.daemon;
+    }
+    if (watched->wait_line(*when.log, 0, when.nth, limit)) return true;
+    if (limit.stopped() || limit.expired()) return false;
+  }
+}
 
 Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
                            const Session& session, std::function<void()> strike,
@@ -20,11 +49,11 @@ Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
     trigger->on_request = true;
     trigger->missing = when.nth;
   }
-  if (when.log && !session.daemon) {
-    return fail(ErrorKind::invalid, "a fault at a log line needs a started daemon", when.span);
+  if (when.log) {
+    if (auto known = check_pattern(*when.log, when.span); !known) return known;
+    if (session.daemon_running()) trigger->daemon = session.daemon;
   }
   Trigger* raw = trigger.get();
-  const std::shared_ptr<Child> daemon = session.daemon;
   trigger->thread = std::jthread([=](std::stop_token stop) {
     const Instant end = Clock::now() + std::chrono::hours(24);
     if (delay) {
@@ -32,9 +61,9 @@ Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
       raw->changed.wait_until(lock, stop, Clock::now() + *delay, [] { return false; });
       if (stop.stop_requested()) return never("the run ended before its time came");
     }
-    if (when.log) {
-      auto line = daemon->wait_line(*when.log, 0, when.nth, Limit{end, stop});
-      if (!line) return never(fmt::format("no log line matched `{}`", *when.log));
+    if (when.log && !await_log(*raw, when, Limit{end, stop})) {
+      return never(fmt::format("no log line matched `{}`{}", *when.log,
+                               when.nth > 1 ? fmt::format(" {} times", when.nth) : ""));
     }
     if (raw->on_request) {
       std::unique_lock lock(raw->mutex);
@@ -49,6 +78,15 @@ Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
   std::lock_guard lock(mutex_);
   triggers_.push_back(std::move(trigger));
   return {};
+}
+
+void Triggers::daemon_started(std::shared_ptr<Child> daemon) {
+  std::lock_guard lock(mutex_);
+  for (auto& trigger : triggers_) {
+    std::lock_guard own(trigger->mutex);
+    trigger->daemon = daemon;
+    trigger->changed.notify_all();
+  }
 }
 
 void Triggers::request(const std::string& line) {
