@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -54,9 +55,9 @@ class BlackBox(unittest.TestCase):
         file.write_text(text)
         return str(file)
 
-    def command(self, file, how, *more):
+    def command(self, file, how, *more, provider="native"):
         return [HARNESS, "run", file, "--root", ROOT, "--out", str(self.path / "runs"), "--provider",
-                "native", "--set", f"target.vars.how={how}", *more]
+                provider, "--set", f"target.vars.how={how}", *more]
 
     def run_harness(self, file, how, *more, seconds=20):
         begin = time.monotonic()
@@ -107,7 +108,9 @@ class BlackBox(unittest.TestCase):
         file = self.write("  - shell: 'true'\n    criterion: 1\n")
         begin = time.monotonic()
         done = self.run_harness(file, "behaves")
-        self.assertEqual(done.returncode, 0, done.stdout)
+        # Nothing was proven about a daemon that nobody started.
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("no step started a daemon", done.stdout)
         self.assertLess(time.monotonic() - begin, 5)
 
     def bad_start(self, how, text, seconds=10):
@@ -167,6 +170,150 @@ class BlackBox(unittest.TestCase):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
         done = self.run_harness(file, "hides-child")
         self.assertEqual(done.returncode, 1, done.stdout)
+
+    def patient(self):
+        """The same target, with time to get ready and to leave."""
+        text = (pathlib.Path(ROOT) / "fixtures/targets/misbehaving.yaml").read_text()
+        file = self.path / "patient.yaml"
+        file.write_text(text.replace("timeout: 2s", "timeout: 50s")
+                        .replace("shutdown_timeout: 1s", "shutdown_timeout: 30s"))
+        return ["--target", str(file)]
+
+    def until(self, wanted):
+        deadline = time.monotonic() + 20
+        while not any(wanted(event) for event in self.history()):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.005)
+
+    def assert_told(self, log):
+        """A finding of `run`, and the last lines that the daemon wrote, at most 40 of them."""
+        self.assertEqual(self.finding("run")["answer"].lower(), "fail")
+        kept = [e["last_log"] for e in self.history() if e.get("last_log")]
+        self.assertTrue(kept, "no event holds the daemon's last lines")
+        self.assertTrue(all(len(lines) <= 40 for lines in kept))
+        self.assertIn(log, "\n".join(kept[-1]))
+
+    def test_exits_later(self):
+        file = self.write("  - start: {}\n  - await: {log: never, within: 5s}\n    criterion: 1\n")
+        done = self.run_harness(file, "exits-later", "--set", "target.vars.times=1")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assert_told("ready")
+
+    def test_stops_itself(self):
+        self.bad_start("stops-early", "not ready")
+        self.assert_told("about to stop")
+        subprocess.run(["rm", "-r", str(self.path / "runs")], check=True)
+        file = self.write("  - start: {}\n    criterion: 1\n"
+                          "  - await: {process: {}, until: '.state == \"T\"'}\n  - stop: {}\n")
+        done = self.run_harness(file, "stops", seconds=12)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("state T", done.stdout)
+        self.assert_told("ready")
+
+    def test_becomes_another_program(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "becomes-another")
+        self.assertIn(done.returncode, (0, 1), done.stdout)  # SIGTERM ends it, as it may
+
+    def test_each_manner_has_a_case_here(self):
+        listed = subprocess.run([str(pathlib.Path(HARNESS).parent / "misbehaving-daemon")], text=True,
+                                stderr=subprocess.PIPE).stderr.splitlines()[1:]
+        cases = pathlib.Path(__file__).read_text()
+        for manner in (line.split()[0] for line in listed):
+            self.assertIn(f'"{manner}"', cases)
+
+    def test_floods_a_gigabyte_in_bounded_memory(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n", timeout="60s")
+        command = self.command(file, "floods", "--set", "target.vars.times=1024", *self.patient(),
+                               "--keep")
+        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        output = process.stdout.read().decode()
+        process.stdout.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0, output)
+        self.assertLess(usage.ru_maxrss, 128 * 1024, "KiB of the harness or of one child")
+        for folder in (self.path / "runs", self.path / "tmp"):
+            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            self.assertLess(size, 32 << 20, folder)
+        subprocess.run([HARNESS, "clean", "--root", ROOT], env=self.environment, check=True,
+                       stdout=subprocess.DEVNULL)
+        self.assert_nothing_left(output)
+
+    def test_a_stranger_on_the_port_is_an_error(self):
+        file = self.write("  - await: {file: go, within: 10s}\n  - start: {}\n    criterion: 1\n")
+        process = subprocess.Popen(self.command(file, "behaves"), env=self.environment, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 10
+        while not self.history():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.005)
+        variables = self.history()[0]["variables"]
+        with socket.create_server(("127.0.0.1", int(variables["port"]))):
+            (pathlib.Path(variables["sandbox"]) / "go").touch()
+            output, _ = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 3, output)
+        self.assertIn(f"port {variables['port']} is held by", output)
+        self.assert_nothing_left(output)
+
+    def test_an_engine_that_hangs(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        path = str(self.path / "engine.sock")
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.bind(path)
+            engine.listen(16)  # the kernel accepts; nobody ever answers
+            self.environment["DOCKER_HOST"] = "unix://" + path
+            for provider, status in (("docker", 3), ("auto", 0)):
+                begin = time.monotonic()
+                done = subprocess.run(self.command(file, "behaves", provider=provider),
+                                      env=self.environment, text=True, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, timeout=60)
+                self.assertEqual(done.returncode, status, done.stdout)
+                self.assertLess(time.monotonic() - begin, 10)
+                if provider == "docker":
+                    self.assertIn(path + " did not answer", done.stdout)
+                else:
+                    self.assertIn(path, (self.path / "runs/latest/history.jsonl").read_text())
+        self.assert_nothing_left()
+
+    def test_told_while_the_daemon_takes_its_time_to_leave(self):
+        """A stop cuts short how long an unwilling daemon is waited for at the end."""
+        file = self.write("  - start: {}\n    criterion: 1\n")
+        process = subprocess.Popen(self.command(file, "ignores-term", *self.patient()),
+                                   env=self.environment, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        self.until(lambda e: e["event"] == "signal.sent")
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        self.assertLess(time.monotonic() - begin, 6, output)
+        self.assertEqual(process.returncode, 130, output)
+        self.assertEqual(self.verdict()["answer"].lower(), "inconclusive")
+        self.assert_nothing_left(output)
+
+    def test_second_and_third_interruption(self):
+        file = self.write("  - start: {}\n  - shell: sleep 30\n    criterion: 1\n"
+                          "finally:\n  - shell: trap '' TERM; sleep 20\n", timeout="30s")
+        for times in (2, 3):
+            process = subprocess.Popen(self.command(file, "ignores-term", *self.patient()),
+                                       env=self.environment, text=True, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT)
+            self.until(lambda e: e["event"] == "step.begin" and e["step"] == "2")
+            process.send_signal(signal.SIGINT)
+            self.until(lambda e: e["event"] == "interrupted")
+            for _ in range(times - 1):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.02)  # two of the same signal that are pending at once are one
+            begin = time.monotonic()
+            output, _ = process.communicate(timeout=60)
+            self.assertLess(time.monotonic() - begin, 6, output)
+            self.assertIn(process.returncode, (130,) if times == 2 else (130, -signal.SIGINT), output)
+            if times == 3:
+                subprocess.run([HARNESS, "clean", "--root", ROOT], env=self.environment, check=True,
+                               stdout=subprocess.DEVNULL)
+            self.assert_nothing_left(output)
+            subprocess.run(["rm", "-r", str(self.path / "runs")], check=True)
 
     def test_floods(self):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
