@@ -45,7 +45,6 @@ steps:
 {fault}
   - await: {{file: never-there, within: 25s}}
     criterion: 1
-    expect: 'true'
 """
 FAULTS = {
     "wal-reader": "  - fault: wal-reader",
