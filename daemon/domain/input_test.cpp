@@ -61,6 +61,19 @@ TEST(CheckInput, NamesWhatItRefuses) {
   EXPECT_NE(refusal(Json::array()).find("must be a JSON object"), std::string::npos);
 }
 
+TEST(CheckInput, AFieldWithOneValueSaysSoAndWhy) {
+  Field replicas;
+  replicas.name = "replicas";
+  replicas.type = FieldType::integer;
+  replicas.minimum = replicas.maximum = 1;
+  replicas.help = "more services give more";
+  EXPECT_TRUE(check_input({replicas}, Json{{"replicas", 1}}));
+  const auto refused = check_input({replicas}, Json{{"replicas", 3}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "field 'replicas' can only be 1, not 3 (more services give more)");
+}
+
 TEST(CheckInput, NullIsAbsent) {
   EXPECT_NE(refusal({{"id", nullptr}}).find("missing"), std::string::npos);
   EXPECT_TRUE(check_input(sample(), Json{{"id", "a"}, {"tags", nullptr}}));
