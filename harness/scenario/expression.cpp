@@ -15,7 +15,7 @@ namespace harness {
 namespace {
 
 constexpr Milliseconds time_limit{2000};
-constexpr std::size_t most_outputs = 100'000;
+constexpr std::size_t outputs_limit = 100'000;
 constexpr std::size_t most_in_one_program = 200;
 
 std::string shortened(const Json& value) {
@@ -290,7 +290,7 @@ Result<Json> Expressions::capture(const Expression& expression, const Json& docu
 
 Result<std::vector<Json>> Expressions::outputs(const Expression& expression, const Json& document,
                                                const Json& bindings) {
-  JqRun run = state_->run(state_->get(expression.text), document, bindings, most_outputs);
+  JqRun run = state_->run(state_->get(expression.text), document, bindings, outputs_limit);
   if (!run.error.empty()) {
     return fail(ErrorKind::subject, fmt::format("`{}`: jq: {}", expression.text, run.error),
                 expression.span);
