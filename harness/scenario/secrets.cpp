@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <regex>
 
 #include "harness/scenario/names.h"
 #include "harness/scenario/scenario.h"
@@ -34,7 +35,26 @@ bool is_secret_key(const std::string& key) {
                             key.ends_with("-key") || upper.ends_with("APIKEY"));
 }
 
+// `API_TOKEN=value` and `Authorization: value` inside a command.
+void collect_secrets_in(const Node& text, std::vector<Secret>& secrets) {
+  static const std::regex assigned(
+      R"re((?:[A-Za-z0-9_]*(?:KEY|TOKEN|PASSWORD|SECRET)=|(?:Authorization|Cookie):[ ]*))re"
+      R"re(([^\s'";&|$][^\s'";&|]*)(?:[ ]([^\s'";&|]+))?)re");
+  for (std::sregex_iterator found(text.text.begin(), text.text.end(), assigned), end; found != end;
+       ++found) {
+    for (const std::size_t group : {1, 2}) {
+      const bool header = (*found)[0].str().find('=') == std::string::npos;
+      if (!(*found)[group].matched || (group == 2 && !header)) continue;
+      if (group == 1 && header && (*found)[2].matched) continue;  // "Bearer"
+      const std::string value = (*found)[group].str();
+      if (references_in(value).empty()) secrets.push_back({value, text.span.line});
+    }
+  }
+}
+
 void collect_secrets(const Node& node, std::vector<Secret>& secrets) {
+  constexpr std::size_t most = 4096;  // std::regex recurses by length
+  if (node.is_scalar() && node.text.size() <= most) collect_secrets_in(node, secrets);
   for (const auto& item : node.items) collect_secrets(item, secrets);
   for (const auto& entry : node.entries) {
     const bool fixed = entry.value.is_scalar() && references_in(entry.value.text).empty();

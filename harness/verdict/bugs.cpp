@@ -10,31 +10,64 @@
 namespace harness {
 namespace {
 
+std::string lowercase(const std::string& text) {
+  std::string low(text);
+  std::transform(low.begin(), low.end(), low.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return low;
+}
+
+// "2026-01-31T12:34:56Z info start: …", "[INFO] …", {"level":"debug", …}: the line itself says that
+// nothing is wrong.
+bool is_calm(const std::string& low) {
+  constexpr std::array levels = {"trace", "debug", "info", "notice"};
+  constexpr std::size_t level_ends = 60;
+  const auto is_letter = [&](std::size_t at) {
+    return at < low.size() && std::isalpha(static_cast<unsigned char>(low[at])) != 0;
+  };
+  return std::any_of(levels.begin(), levels.end(), [&](const std::string level) {
+    for (auto at = low.find(level); at < level_ends; at = low.find(level, at + 1)) {
+      if ((at == 0 || !is_letter(at - 1)) && !is_letter(at + level.size())) return true;
+    }
+    return false;
+  });
+}
+
 bool tells_trouble(const std::string& line) {
   constexpr std::array words = {"error",   "fatal", "panic",  "abort",  "assert",  "fail",
                                 "corrupt", "refus", "denied", "cannot", "damaged", "warn"};
-  std::string low(line);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::any_of(words.begin(), words.end(),
-                     [&](const char* word) { return low.find(word) != std::string::npos; });
+  const std::string low = lowercase(line);
+  return !is_calm(low) && std::any_of(words.begin(), words.end(), [&](const char* word) {
+    return low.find(word) != std::string::npos;
+  });
 }
 
-// The daemon's last lines as recorded with this step's end, else with any end of a daemon.
+// The life that a step looked at: the last one begun before the step ended.
+const InstanceRecord* life_at(const JudgeInput& input, const std::string& step) {
+  const auto& ends = input.record.step(step).ends;
+  const InstanceRecord* found = nullptr;
+  for (const auto& [number, instance] : input.record.instances) {
+    const Event* first = instance.start != nullptr ? instance.start : instance.not_started;
+    if (first == nullptr) continue;
+    if (found == nullptr || ends.empty() || first->n < ends.back()->n) found = &instance;
+  }
+  return found;
+}
+
+// The daemon's last lines as recorded with this step's end, else with the end of that life.
 std::vector<std::string> log_near(const JudgeInput& input, const std::string& step) {
   for (const Event* end : input.record.step(step).ends) {
     auto lines = texts_of(end->fields, "last_log");
     if (!lines.empty()) return lines;
   }
-  std::vector<std::string> nearest;
-  for (const auto& [number, instance] : input.record.instances) {
-    for (const Event* event : {instance.not_started, instance.exit}) {
-      if (event == nullptr) continue;
-      auto lines = texts_of(event->fields, "last_log");
-      if (!lines.empty()) nearest = std::move(lines);
-    }
+  const InstanceRecord* life = life_at(input, step);
+  if (life == nullptr) return {};
+  for (const Event* event : {life->not_started, life->exit}) {
+    if (event == nullptr) continue;
+    auto lines = texts_of(event->fields, "last_log");
+    if (!lines.empty()) return lines;
   }
-  return nearest;
+  return {};
 }
 
 std::string likely_cause(const JudgeInput& input, const Check& check) {
@@ -43,7 +76,18 @@ std::string likely_cause(const JudgeInput& input, const Check& check) {
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
     if (tells_trouble(*line)) return "from the daemon's log: " + one_line(*line, 240);
   }
-  return "unknown; last line of the daemon's log: " + one_line(lines.back(), 240);
+  return "unknown: no warning and no error in the daemon's log; its last line: " +
+         one_line(lines.back(), 240);
+}
+
+// What was seen, without the expression that stands under Expected.
+std::string actual_of(const Check& check) {
+  std::string evidence = check.evidence;
+  constexpr std::string_view verdict = "` is false; ";
+  const auto at = evidence.find(verdict);
+  if (evidence.starts_with('`') && at != std::string::npos) evidence.erase(0, at + verdict.size());
+  if (check.actual == check.evidence || check.actual.empty()) return evidence;
+  return fmt::format("{} — {}", evidence, check.actual);
 }
 
 std::string severity_of(const JudgeInput& input, const Finding& finding, const Check& check) {
@@ -78,9 +122,7 @@ std::vector<BugReport> bug_reports(const JudgeInput& input, const std::vector<Fi
                          : fmt::format("{} ({})", input.scenario.origin, input.scenario.name);
       bug.command = check.command.empty() ? one_line(check.source, 300) : check.command;
       bug.expected = check.expected;
-      bug.actual = check.actual == check.evidence || check.actual.empty()
-                       ? check.evidence
-                       : fmt::format("{} — {}", check.evidence, check.actual);
+      bug.actual = actual_of(check);
       bug.likely_cause = likely_cause(input, check);
       bug.severity = severity_of(input, finding, check);
       bugs.push_back(std::move(bug));

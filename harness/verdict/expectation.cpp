@@ -45,7 +45,7 @@ std::string shown_value(const Json& value) {
 }
 
 // "length = 1, .[0].state = "running"": the values that decided. Empty where the expression compares
-// nothing at its top. What is written long stands in `expected`; here it is "seen".
+// nothing at its top. What is written long stands in `expected`; here it is what was got.
 std::string decided_by(const JudgeInput& input, const Step& step, const Json& fields) {
   constexpr std::size_t longest = 32;
   const auto document = fields.find("document");
@@ -61,7 +61,7 @@ std::string decided_by(const JudgeInput& input, const Step& step, const Json& fi
     if (!values || values->size() != 1) continue;
     const std::string name = one_line(operand.shown, 80);
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
-                        name.size() > longest ? "seen:" : name + " =", shown_value(values->front()));
+                        name.size() > longest ? "got" : name + " =", shown_value(values->front()));
   }
   return text;
 }
@@ -79,7 +79,7 @@ std::string evidence_of(const Evaluated& evaluated, const std::string& decided,
       return summary.empty() ? fmt::format("`{}` holds", written)
                              : fmt::format("{} — `{}` holds", summary, written);
     case Answer::fail:
-      return fmt::format("`{}` is false; seen: {}", written, seen);
+      return fmt::format("`{}` is false; {}{}", written, decided.empty() ? "seen: " : "", seen);
     default:
       return fmt::format("`{}` cannot be judged ({}); seen: {}", written,
                          one_line(evaluated.detail), seen);

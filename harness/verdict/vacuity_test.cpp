@@ -45,7 +45,16 @@ class VacuousRun {
     return *this;
   }
   Finding judged(const std::string& criterion = "1") {
-    if (started_) add({{"event", "daemon.exit"}, {"instance", 1}, {"pid", 7}, {"code", 0}, {"expected", true}});
+    return testing_support::finding_of(verdict(Json::array()), criterion);
+  }
+  BugReport bug(const Json& last_log) { return verdict(last_log).bugs.at(0); }
+
+ private:
+  Verdict verdict(const Json& last_log) {
+    if (started_) {
+      add({{"event", "daemon.exit"}, {"instance", 1}, {"pid", 7}, {"code", 0}, {"expected", true},
+           {"last_log", last_log}});
+    }
     add({{"event", "leftovers"}, {"found", Json::array()}});
     add({{"event", "run.end"}, {"duration_us", 1}});
     const Scenario scenario = testing_support::scenario_from(
@@ -54,10 +63,9 @@ class VacuousRun {
     auto history = parse_history(lines_);
     if (!history) throw std::runtime_error(to_string(history.error()));
     Expressions expressions;
-    return testing_support::finding_of(judge(scenario, *history, expressions), criterion);
+    return judge(scenario, *history, expressions);
   }
 
- private:
   std::string steps_, lines_;
   int n_ = 0;
   bool started_ = false;
@@ -174,7 +182,21 @@ TEST(Evidence, ShowsTheValuesThatDecided) {
   EXPECT_EQ(over({{"items", {{{"id", "a"}}}}, {"total", 1}}),
             "[.items[] | .id] = [\"a\"], .total = 1 — a summary");
   EXPECT_THAT(over({{"items", {{{"id", "b"}}}}, {"total", 1}}),
-              HasSubstr("is false; seen: [.items[] | .id] = [\"b\"], .total = 1"));
+              HasSubstr("is false; [.items[] | .id] = [\"b\"], .total = 1"));
+}
+
+TEST(Evidence, LikelyCauseIsATroubledLineOfTheDaemonThatRanThen) {
+  const auto cause = [](const Json& last_log) {
+    VacuousRun run("  - start: {}\n  - http: GET /x\n    criterion: 1\n    expect: .ok\n");
+    run.ready("1").saw("2", {{"ok", false}});
+    return run.bug(last_log).likely_cause;
+  };
+  EXPECT_EQ(cause({"10:00 warn store: row dropped", "10:01 info start: done: {\"failed\":0}"}),
+            "from the daemon's log: 10:00 warn store: row dropped");
+  EXPECT_THAT(cause({"10:01 info start: done: {\"failed\":0}"}), HasSubstr("no warning and no error"));
+  EXPECT_THAT(cause({"{\"level\":\"info\",\"msg\":\"error budget\"}"}), HasSubstr("no warning"));
+  EXPECT_EQ(cause({"cannot open the store"}), "from the daemon's log: cannot open the store");
+  EXPECT_EQ(cause(Json::array()), "the daemon's log says nothing about it");
 }
 
 }  // namespace
