@@ -3,15 +3,21 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 
 #include "harness/target/child.h"
 #include "harness/target/leftovers.h"
+#include "harness/target/orphaned_calls.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 
@@ -113,6 +119,53 @@ TEST(Containment, InstanceFileIsBelievedOnlyIfTrueAndOfTheRun) {
   const auto engines = native_engines(run, folder);
   ASSERT_EQ(engines.size(), 1u);
   EXPECT_EQ(engines[0].process.engine, "svc-1");
+}
+
+TEST(OrphanedCalls, AreThoseWhoseClientIsGoneAndWhoseServerIsNot) {
+  auto workspace = Workspace::create(fresh_run("calls"));
+  ASSERT_TRUE(workspace);
+  const std::string path = (*workspace)->root() / "engine.sock";
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listener.get(), where, sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 4), 0);
+  UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), where, sizeof address), 0);
+  UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(orphaned_calls(path)) << "sock_diag is not to be had";
+  EXPECT_EQ(orphaned_calls(path), 0);
+  client.reset();
+  EXPECT_EQ(orphaned_calls(path), 1);
+  EXPECT_EQ(orphaned_calls(path + ".other"), 0);
+  const auto begin = Clock::now();
+  std::thread answers([&] {
+    EXPECT_EQ(orphaned_calls(path), 1);
+    server.reset();
+  });
+  await_orphaned_calls(path, in_time());
+  answers.join();
+  EXPECT_EQ(orphaned_calls(path), 0);
+  EXPECT_LT(Clock::now() - begin, Milliseconds(1900));
+}
+
+TEST(Ports, OneThatIsListenedOnIsTakenWithEitherProtocol) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    const UniqueFd listener(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 address = {};  // the port lies at the same place in both
+    address.sin6_family = static_cast<sa_family_t>(family);
+    if (family == AF_INET6) address.sin6_addr = in6addr_loopback;
+    const auto* where = reinterpret_cast<const sockaddr*>(&address);
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof address;
+    if (::bind(listener.get(), where, size) != 0) continue;  // no IPv6 here
+    ASSERT_EQ(::listen(listener.get(), 1), 0);
+    socklen_t length = sizeof address;
+    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    EXPECT_FALSE(port_is_free(ntohs(address.sin6_port)));
+    EXPECT_EQ(is_own_listener(ntohs(address.sin6_port)), family == AF_INET);
+  }
 }
 
 TEST(Workspace, IsPrivateNamedAndGoneAtTheEnd) {

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "harness/target/containment.h"
+#include "harness/target/orphaned_calls.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 
@@ -129,6 +130,13 @@ bool is_there(const Json& items, const Json& item) {
   });
 }
 
+// A daemon that was killed may have asked for a container that is not made yet.
+void await_engine(const EngineClient& engine, const Limit& limit) {
+  constexpr std::string_view scheme = "unix://";
+  const std::string host = engine.host();
+  if (host.starts_with(scheme)) await_orphaned_calls(host.substr(scheme.size()), limit);
+}
+
 Result<void> remove_containers(EngineClient& engine, const std::string& run_id,
                                const Limit& limit) {
   const auto listed = engine.list({label_of(run_id)}, limit);
@@ -157,6 +165,7 @@ Json find_leftovers(Session& session, const Limit& limit) {
 }
 
 Json clean_up(Session& session, const Limit& limit) {
+  if (session.engine) await_engine(*session.engine, limit);
   Json before = find_leftovers(session, limit);
   Json after = Json::array();
   // Nobody is there who could make more while it is removed: one look says all.
@@ -238,13 +247,15 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
     for (const auto& process : *ended)
       add("process", std::to_string(process.pid) + " " + process.command, {});
   if (const std::string host = run.notes.value("engine", ""); !host.empty()) {
+    const std::string what = "containers with " + label_of(run.run_id);
     auto engine = EngineClient::connect(host, limit);
     if (!engine) {
-      add("container", "containers with " + label_of(run.run_id), tl::unexpected(engine.error()));
-    } else if (const auto listed = engine->list({label_of(run.run_id)}, limit);
-               !listed || !listed->empty()) {
-      add("container", "containers with " + label_of(run.run_id),
-          remove_containers(*engine, run.run_id, limit));
+      add("container", what, tl::unexpected(engine.error()));
+    } else {
+      await_engine(*engine, limit);
+      const auto listed = engine->list({label_of(run.run_id)}, limit);
+      if (!listed || !listed->empty())
+        add("container", what, remove_containers(*engine, run.run_id, limit));
     }
   }
   if (all) add("folder", run.folder.string(), remove_sandbox(run.folder));
