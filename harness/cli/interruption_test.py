@@ -258,6 +258,38 @@ class Interruption(unittest.TestCase):
     def test_graceful_shutdown(self):
         self.sweep_scenario("graceful-shutdown", (5, 6, 8, 9))
 
+    def test_killed_at_any_moment(self):
+        """Also before the first step: while its folders are made, its ports claimed, its daemon started."""
+        scenario = OPTIONS.root / "scenarios" / "restart-survival.yaml"
+        for delay in range(4, 200, 4 if OPTIONS.long else 28):
+            runs = self.path / f"runs-{delay}"
+            process = subprocess.Popen(self.command(scenario, runs), env=self.environment,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay / 1000)  # the moment is arbitrary: that is what is tested
+            process.kill()
+            process.wait()
+            with self.subTest(after_ms=delay):
+                cleaned = self.harness("clean", "--root", str(OPTIONS.root))
+                self.assertEqual(cleaned.returncode, 0, cleaned.stdout)
+                self.assert_nothing_left(runs, cleaned.stdout)
+                self.reap()
+
+    def test_two_at_once(self):
+        """The same scenarios twice on one machine: neither takes a port, a folder or a process of the other."""
+        names = ["restart-survival", "port-not-handed-out-twice", "nothing-left-locked"]
+        files = [str(OPTIONS.root / "scenarios" / f"{name}.yaml") for name in names]
+        for number in range(5 if OPTIONS.long else 1):
+            pair = []
+            for which in "ab":
+                command = self.command(files[0], self.path / f"runs-{which}-{number}") + files[1:]
+                pair.append(subprocess.Popen(command, env=self.environment, text=True,
+                                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+            outputs = [process.communicate(timeout=120)[0] for process in pair]
+            for process, output in zip(pair, outputs):
+                self.assertEqual(process.returncode, 0, output)
+            for which in "ab":
+                self.assert_nothing_left(self.path / f"runs-{which}-{number}", outputs)
+
     def test_while_a_fault_is_active(self):
         for name, fault in FAULTS.items():
             if (name == "container-paused" and OPTIONS.provider != "docker") or (
