@@ -115,6 +115,19 @@ std::optional<Milliseconds> read_timeout(const std::string& text) {
   return *duration;
 }
 
+// A word of a fixed few, with its nearest where it is none.
+CLI::Validator one_of(std::vector<std::string> words) {
+  const std::string known = fmt::format("{}", fmt::join(words, ", "));
+  return CLI::Validator(
+      [words = std::move(words), known](std::string& word) -> std::string {
+        if (std::find(words.begin(), words.end(), word) != words.end()) return "";
+        const auto near = nearest(word, words);
+        return fmt::format("`{}` is none of {}{}", word, known,
+                           near ? fmt::format("; did you mean `{}`?", *near) : "");
+      },
+      "{" + known + "}");
+}
+
 void add_selection(CLI::App& command, Given& given) {
   command.add_option("PATH", given.selection.paths, "scenario files or folders; default scenarios/");
   command.add_option("--target", given.selection.target, "run against this target instead");
@@ -130,9 +143,9 @@ void add_run(CLI::App& app, Given& given) {
   command->add_option("--report", given.reports, "FORMAT=FILE; console, json, junit, markdown; again for more")
       ->allow_extra_args(false);
   command->add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
-      ->check(CLI::IsMember({"auto", "docker", "podman", "native"}));
+      ->check(one_of({"auto", "docker", "podman", "native"}));
   command->add_option("--require", given.run.require, "docker: an error without it, not a fallback")
-      ->check(CLI::IsMember({"docker"}));
+      ->check(one_of({"docker"}));
   command->add_option("--timeout", given.timeout, "for each scenario, in place of its own: 90s");
   command->add_option("--repeat", given.run.repeat, "run each scenario so often")
       ->check(CLI::Range(1, 100000));
@@ -169,8 +182,7 @@ void add_reading(CLI::App& app, Given& given) {
     };
   });
   auto* list = app.add_subcommand("list", "scenarios, steps, faults, probes, reporters, targets");
-  list->add_option("WHAT", given.what, "only these")
-      ->check(CLI::IsMember({"scenarios", "steps", "faults", "probes", "reporters", "targets"}));
+  list->add_option("WHAT", given.what, "only scenarios, steps, faults, probes, reporters or targets");
   list->add_flag("--json", given.json, "as JSON");
   list->callback([&given] {
     given.act = [&given](const CommandContext& context) {

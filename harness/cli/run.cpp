@@ -136,6 +136,7 @@ class Runs {
     options.on_step = [&progress](const Step& step) { progress.step(step); };
     auto outcome = run_scenario(selected.scenario, selected.target, provider_, expressions_, options);
     if (!outcome) return error_verdict(selected, plan, to_string(outcome.error()));
+    outcome->verdict.folder = shown_path(outcome->folder);
     return std::move(outcome->verdict);
   }
 

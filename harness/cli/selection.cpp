@@ -41,14 +41,6 @@ void collect(const fs::path& folder, std::vector<fs::path>& files) {
   }
 }
 
-// As the person would name it: relative to here where it lies below, else as it is.
-std::string shown(const fs::path& path) {
-  std::error_code error;
-  const fs::path relative = fs::relative(path, fs::current_path(error), error);
-  if (error || relative.empty() || relative.string().starts_with("..")) return path.string();
-  return relative.string();
-}
-
 std::string problem(const std::string& what) { return what + "\n"; }
 
 std::vector<fs::path> files_of(const CommandContext& context, const Selection& selection,
@@ -184,7 +176,7 @@ void check_steps(const std::vector<Step>& steps, const TargetProfile& target, co
 
 void read_one(const fs::path& path, const Selection& selection, const StepCatalog& catalog,
               Targets& targets, const std::optional<std::regex>& filter, SelectedSet& set) {
-  const std::string file = shown(path);
+  const std::string file = shown_path(path);
   std::string why;
   auto text = read_file(path, why);
   if (!text) {
@@ -266,6 +258,13 @@ std::vector<std::string> unused_settings(const Selection& selection, const Selec
 }
 
 }  // namespace
+
+std::string shown_path(const std::filesystem::path& path) {
+  std::error_code error;
+  const fs::path relative = fs::relative(path, fs::current_path(error), error);
+  if (error || relative.empty() || relative.string().starts_with("..")) return path.string();
+  return relative.string();
+}
 
 std::vector<std::string> given_names(const TargetProfile& target, const Selection& selection) {
   std::vector<std::string> names{"run_id", "root",         "bin",      "sandbox", "scratch", "home",

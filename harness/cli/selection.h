@@ -21,6 +21,9 @@ struct SelectedSet {
   std::size_t files = 0;               // how many files were looked at
 };
 
+// A path as the person would name it: relative to here where it lies below, else as it is.
+std::string shown_path(const std::filesystem::path& path);
+
 // Never fails: what is wrong is in `unreadable`. `filter` applies to name and title of the readable.
 SelectedSet select_scenarios(const CommandContext& context, const Selection& selection);
 

@@ -93,6 +93,11 @@ class Usage(unittest.TestCase):
         self.assertIn("did you mean `--fail-fast`?", said)
         self.assertIn("did you mean `--seed`?", self.call("plan", "x.yaml", "--sede=1", status=4).stderr)
 
+    def test_an_unknown_word_names_its_neighbour(self):
+        said = self.call("run", self.scenario(), "--provider", "dokcer", status=4).stderr
+        self.assertIn("did you mean `docker`?", said)
+        self.assertIn("did you mean `steps`?", self.call("list", "stpes", status=4).stderr)
+
     def test_help_and_version_are_no_mistakes(self):
         self.assertIn("run", self.call("--help", status=0).stdout)
         self.assertIn("--fail-fast", self.call("run", "--help", status=0).stdout)
@@ -202,6 +207,30 @@ class Usage(unittest.TestCase):
             self.assertIn(done.returncode, (0, 1), done.stderr)
             self.assertIn("it answers", done.stdout)
         self.assertIn("did you mean `junit`?", self.call("report", "--format", "jnit", status=4).stderr)
+
+    def test_what_is_stored_fits_the_schemas(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("python3-jsonschema is not installed")
+        steps = ("  - snapshot: before\n  - shell: exit 3\n    exit: 3\n"
+                 "  - fault: {pause: {}}\n  - heal: pause\n  - background: many\n    count: 3\n"
+                 "    http: GET /\n  - join: many\n  - observe: fact\n    http: GET /\n    value: .items\n" + BAD)
+        self.scenario()
+        with open(self.path / "mine" / "fake.yaml", "a") as file:
+            file.write("domains: {things: {list: GET /}, broken: {list: GET /bad}}\n")
+        self.run_it(self.scenario(steps), "--keep", status=1)
+        schemas = {file.name: json.loads(file.read_text())
+                   for file in (pathlib.Path(ROOT) / "reports" / "schema").glob("*.json")}
+        lines = (self.latest() / "history.jsonl").read_text().splitlines()
+        self.assertGreater(len(lines), 30)
+        kinds = set()
+        for line in lines:
+            kinds.add(json.loads(line)["event"])
+            jsonschema.validate(json.loads(line), schemas["history.schema.json"])
+        self.assertLessEqual({"snapshot", "fault.struck", "fault.healed", "fact", "request.end"}, kinds)
+        jsonschema.validate(json.loads((self.latest() / "verdict.json").read_text()),
+                            schemas["verdict.schema.json"])
 
     # Secrets (rule 11)
 

@@ -47,7 +47,9 @@ Result<Observation> run_and_judge(Session& session, const Arguments& arguments,
                    {"stdout", result->out},
                    {"stderr", result->err},
                    {"elapsed_ms", ms}};
-  seen.summary = fmt::format("exit {} in {:.1f} ms: {}", result->exit, ms, seen.command);
+  std::vector<std::string> shown = argv;  // the program's folder says nothing in a line
+  shown.front() = shown.front().substr(shown.front().rfind('/') + 1);
+  seen.summary = fmt::format("exit {} in {:.1f} ms: {}", result->exit, ms, quote_words(shown));
   seen.evidence.push_back(session.recorder->evidence(
       "command.txt", fmt::format("$ {}\n{}{}(exit {})\n", seen.command, result->out, result->err,
                                  result->exit)));

@@ -35,13 +35,18 @@ Evaluated evaluate(const JudgeInput& input, const Step& step, const Json& fields
   return {Answer::inconclusive, evaluation.detail};
 }
 
-// A value as a line can show it: what is long is counted.
+// A value as a line can show it: long names are cut, long lists counted.
 std::string shown_value(const Json& value) {
-  constexpr std::size_t most = 60;
-  const std::string whole = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  constexpr std::size_t most = 60, most_name = 24, name_kept = 12;
+  if (!value.is_array()) return compact(value, most);
+  Json names = Json::array();
+  for (const Json& item : value) {
+    const bool cut = item.is_string() && item.get_ref<const std::string&>().size() > most_name;
+    names.push_back(cut ? Json(one_line(item.get_ref<const std::string&>(), name_kept)) : item);
+  }
+  const std::string whole = names.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (whole.size() <= most) return one_line(whole);
-  if (value.is_array()) return fmt::format("{} items {}", value.size(), one_line(whole, most));
-  return one_line(whole, most);
+  return fmt::format("{} item{}", value.size(), value.size() == 1 ? "" : "s");
 }
 
 // "length = 1, .[0].state = "running"": the values that decided. Empty where the expression compares
