@@ -46,7 +46,7 @@ Result<Observation> execute_command(Live& live, Session& session, const Probe& p
   auto seen = probe.look(session, arguments, limit);
   Json fields = {{"id", id}, {"step", step.path}, {"outcome", seen ? "ok" : "indeterminate"}};
   fields["status"] = seen && seen->bindings.contains("exit") ? seen->bindings["exit"] : Json();
-  fields["error"] = seen ? Json() : Json(seen.error().message);
+  fields["error"] = seen ? "" : seen.error().message;
   fields["begin_us"] = live.recorder->at_us(begin);
   fields["end_us"] = live.recorder->now_us();
   live.recorder->record("request.end", std::move(fields));

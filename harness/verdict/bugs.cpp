@@ -125,6 +125,9 @@ std::vector<BugReport> bug_reports(const JudgeInput& input, const std::vector<Fi
       bug.actual = actual_of(check);
       bug.likely_cause = likely_cause(input, check);
       bug.severity = severity_of(input, finding, check);
+      if (finding.criterion == "run") {
+        for (const auto& line : log_near(input, check.step)) bug.last_log.push_back(one_line(line, 240));
+      }
       bugs.push_back(std::move(bug));
     }
   }

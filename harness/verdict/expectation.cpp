@@ -73,14 +73,17 @@ std::string decided_by(const JudgeInput& input, const Step& step, const Json& fi
 
 // Values first: a screen shows the beginning of the line.
 std::string evidence_of(const Evaluated& evaluated, const std::string& decided,
-                        const std::string& summary, const std::string& expression) {
+                        const std::string& summary, const Step& step) {
   const std::string seen = decided.empty()   ? summary
                            : summary.empty() ? decided
                                              : fmt::format("{} — {}", decided, summary);
-  const std::string written = one_line(expression, 120);
+  const std::string written = one_line(step.expect->text, 120);
+  // A reply's summary is how it went, not what it held.
+  const bool says_little =
+      summary.empty() || step.kind == "http" || step.kind == "cli" || step.kind == "shell";
   switch (evaluated.answer) {
     case Answer::pass:
-      if (!decided.empty()) return seen;
+      if (!decided.empty() || !says_little) return seen;
       return summary.empty() ? fmt::format("`{}` holds", written)
                              : fmt::format("{} — `{}` holds", summary, written);
     case Answer::fail:
@@ -115,7 +118,7 @@ std::vector<Check> check_expectation(const JudgeInput& input, const Step& step,
     if (!more && !(first && evaluated.answer == Answer::pass)) continue;
     check.answer = evaluated.answer;
     check.evidence = evidence_of(evaluated, decided_by(input, step, observation->fields), summary,
-                                 step.expect->text);
+                                 step);
     const auto document = observation->fields.find("document");
     check.actual = document == observation->fields.end() ? summary : compact(*document, 600);
     check.command = text_of(observation->fields, "command", check.command);

@@ -121,13 +121,14 @@ Json bug_json(const BugReport& bug) {
   out["actual"] = bug.actual;
   out["likely_cause"] = bug.likely_cause;
   out["severity"] = bug.severity;
+  if (!bug.last_log.empty()) out["last_log"] = bug.last_log;
   return out;
 }
 
 BugReport bug_of(const Json& json) {
   return {text_of(json, "title"),        text_of(json, "scenario"), text_of(json, "criterion"),
           text_of(json, "command"),      text_of(json, "expected"), text_of(json, "actual"),
-          text_of(json, "likely_cause"), text_of(json, "severity")};
+          text_of(json, "likely_cause"), text_of(json, "severity"), texts_of(json, "last_log")};
 }
 
 void read_lists(Verdict& verdict, const Json& json) {

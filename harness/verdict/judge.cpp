@@ -87,6 +87,17 @@ std::string why_no_pass(const JudgeInput& input) {
   return missed_faults(input);
 }
 
+// Each check's line, the last first: it says most.
+std::string passed_by(const std::vector<Check>& checks) {
+  std::vector<std::string> lines;
+  for (auto check = checks.rbegin(); check != checks.rend(); ++check) {
+    if (std::find(lines.begin(), lines.end(), check->evidence) == lines.end()) {
+      lines.push_back(check->evidence);
+    }
+  }
+  return one_line(fmt::format("{}", fmt::join(lines, "; ")), 600);
+}
+
 void conclude(Finding& finding) {
   if (finding.checks.empty()) {
     finding.answer = Answer::inconclusive;
@@ -98,10 +109,11 @@ void conclude(Finding& finding) {
   const Check* decides = nullptr;
   for (const auto& check : finding.checks) {
     if (check.answer != finding.answer) continue;
-    // Of what passed the last one says most, of anything else the first.
+    // Of what passed the last one gives the place, of anything else the first.
     if (decides == nullptr || finding.answer == Answer::pass) decides = &check;
   }
-  finding.evidence = decides->evidence;
+  finding.evidence =
+      finding.answer == Answer::pass ? passed_by(finding.checks) : decides->evidence;
   if (decides->where.line > 0) finding.where = decides->where;
 }
 

@@ -295,8 +295,6 @@ Finding judge_run(const JudgeInput& input, const std::vector<Finding>& criteria)
   }
   Check left = leftovers_check(input.record);
   if (left.answer == Answer::pass) {
-    Check& last = finding.checks.back();
-    if (last.answer == Answer::pass) last.evidence += "; " + left.evidence;
     finding.checks.insert(finding.checks.begin(), std::move(left));
   } else {
     finding.checks.push_back(std::move(left));

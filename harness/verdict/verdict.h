@@ -63,6 +63,8 @@ struct BugReport {  // the seeds' format, one for each failure
   std::string actual;
   std::string likely_cause;  // from the daemon's log, named as such
   std::string severity;
+  // Of the criterion `run`: the last 40 lines that the daemon wrote, each cut at 240 characters.
+  std::vector<std::string> last_log = {};
 };
 
 struct Verdict {

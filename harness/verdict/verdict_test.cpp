@@ -131,6 +131,8 @@ TEST(Judge, NamesTheStepThatEndedTheScenario) {
   ASSERT_EQ(verdict.bugs.size(), 1u);
   EXPECT_THAT(verdict.bugs[0].likely_cause, HasSubstr("99999 is no port"));
   EXPECT_EQ(verdict.bugs[0].severity, "critical");
+  ASSERT_FALSE(verdict.bugs[0].last_log.empty());
+  EXPECT_THAT(verdict.bugs[0].last_log.back(), HasSubstr("99999 is no port"));
 }
 
 TEST(Judge, AFailStaysAFailWhenInterruptedOrCutOff) {
