@@ -36,7 +36,7 @@ class Engine {
   // The next request, head and body; its connection is `last`.
   std::string next() {
     pollfd watched{listener_, POLLIN, 0};
-    if (poll(&watched, 1, 5000) <= 0) return "nobody came";
+    if (poll(&watched, 1, 30000) <= 0) return "nobody came";
     last = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     connections_.push_back(last);
     std::string text;
@@ -53,7 +53,7 @@ class Engine {
   bool other_end_closed() {
     pollfd watched{last, POLLIN, 0};
     char byte = 0;
-    return poll(&watched, 1, 5000) > 0 && recv(last, &byte, 1, 0) <= 0;
+    return poll(&watched, 1, 30000) > 0 && recv(last, &byte, 1, 0) <= 0;
   }
   int port = 0;
   int last = -1;

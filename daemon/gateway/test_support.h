@@ -64,7 +64,7 @@ class Client {
     return true;
   }
   // More bytes into the buffer; false at the end, a reset or the deadline.
-  bool more(std::chrono::milliseconds patience = 5s) {
+  bool more(std::chrono::milliseconds patience = 30s) {
     pollfd watched{descriptor_, POLLIN, 0};
     if (poll(&watched, 1, static_cast<int>(patience.count())) <= 0) {
       timed_out_ = true;
@@ -80,12 +80,12 @@ class Client {
     return true;
   }
   // Until the server's end (or the deadline): everything it sent.
-  std::string read_all(std::chrono::milliseconds patience = 5s) {
+  std::string read_all(std::chrono::milliseconds patience = 30s) {
     while (more(patience)) {
     }
     return std::exchange(buffer_, {});
   }
-  bool wait_for(std::string_view text, std::chrono::milliseconds patience = 5s) {
+  bool wait_for(std::string_view text, std::chrono::milliseconds patience = 30s) {
     while (buffer_.find(text) == std::string::npos) {
       if (!more(patience)) return false;
     }
@@ -211,7 +211,7 @@ class TestServer {
   }
   // The drain's result; "hangs" is a failure of the test that asks.
   enum class End { complete, cut, hangs };
-  End end(std::chrono::milliseconds patience = 10s) {
+  End end(std::chrono::milliseconds patience = 30s) {
     auto future = finished_.get_future();
     if (future.wait_for(patience) != std::future_status::ready) return End::hangs;
     return future.get() ? End::complete : End::cut;
