@@ -130,7 +130,8 @@ class BlackBox(unittest.TestCase):
         self.assertGreater(len(gone[0]["last_log"]), 0)
 
     def test_never_ready(self):
-        self.bad_start("never-ready", "not ready")
+        done = self.bad_start("never-ready", "not ready")
+        self.assertRegex(done.stdout, "The daemon's last lines\n +starting, any minute now")
 
     def test_dies_early(self):
         file = self.write("  - start: {}\n  - await: {log: 'never said', within: 3s}\n    criterion: 1\n")
@@ -192,6 +193,8 @@ class BlackBox(unittest.TestCase):
         self.assertTrue(kept, "no event holds the daemon's last lines")
         self.assertTrue(all(len(lines) <= 40 for lines in kept))
         self.assertIn(log, "\n".join(kept[-1]))
+        bug = next(b for b in self.verdict()["bugs"] if b["criterion"] == "run")
+        self.assertIn(log, "\n".join(bug["last_log"]))
 
     def test_exits_later(self):
         file = self.write("  - start: {}\n  - await: {log: never, within: 5s}\n    criterion: 1\n")

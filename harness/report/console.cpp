@@ -147,6 +147,8 @@ void Console::bugs(const Verdict& verdict) {
     field("Actual", on_one_line(bug.actual), 14);
     field("Likely cause", on_one_line(bug.likely_cause), 14);
     field("Severity", on_one_line(bug.severity), 14);
+    if (!bug.last_log.empty()) line("  The daemon's last lines");
+    for (const auto& text : bug.last_log) line("    " + on_one_line(text));
   }
 }
 

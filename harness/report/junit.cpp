@@ -38,6 +38,8 @@ std::string details_of(const Verdict& verdict, const Finding& finding) {
     if (bug.criterion != finding.criterion) continue;
     out += fmt::format("\nlikely cause: {}\nseverity: {}\n", on_one_line(bug.likely_cause),
                        on_one_line(bug.severity));
+    if (!bug.last_log.empty()) out += "the daemon's last lines:\n";
+    for (const auto& text : bug.last_log) out += "  " + on_one_line(text) + "\n";
     break;
   }
   return out;

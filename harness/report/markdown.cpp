@@ -83,6 +83,10 @@ void add_bug(std::string& out, const BugReport& bug, std::size_t number) {
   out += fmt::format("- **Actual**: {}\n", literal(bug.actual));
   out += fmt::format("- **Likely cause**: {}\n", literal(bug.likely_cause));
   out += fmt::format("- **Severity**: {}\n\n", literal(bug.severity));
+  if (bug.last_log.empty()) return;
+  out += "<details><summary>The daemon's last lines</summary>\n\n";
+  for (const auto& text : bug.last_log) out += fmt::format("- {}\n", code(text));
+  out += "\n</details>\n\n";
 }
 
 void add_verdict(std::string& out, const Verdict& verdict) {
