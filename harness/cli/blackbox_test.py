@@ -17,6 +17,9 @@ import tempfile
 import time
 import unittest
 
+# What a sanitizer build is told; nothing in others.
+SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+
 HARNESS, ROOT = sys.argv[1:3]
 del sys.argv[1:3]
 
@@ -40,6 +43,7 @@ class BlackBox(unittest.TestCase):
         self.path = pathlib.Path(self.folder.name)
         (self.path / "tmp").mkdir()
         self.environment = {
+            **SANITIZERS,
             "PATH": os.environ["PATH"],
             "HOME": self.folder.name,
             "TMPDIR": str(self.path / "tmp"),

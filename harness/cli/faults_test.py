@@ -13,6 +13,9 @@ import sys
 import tempfile
 import unittest
 
+# What a sanitizer build is told; nothing in others.
+SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+
 HARNESS, ROOT = sys.argv[1:3]
 del sys.argv[1:3]
 
@@ -48,7 +51,8 @@ class Faults(unittest.TestCase):
     def run_steps(self, steps, expected, *more):
         file = self.path / "faults.yaml"
         file.write_text(HEAD + steps)
-        environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name, "NO_COLOR": "1",
+        environment = {**SANITIZERS, "PATH": os.environ["PATH"],
+                       "HOME": self.folder.name, "NO_COLOR": "1",
                        "TMPDIR": str(self.path / "tmp")}
         done = subprocess.run([HARNESS, "run", str(file), "--root", ROOT, "--out",
                                str(self.path / "runs"), "--provider", "native", *more],

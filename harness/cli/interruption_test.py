@@ -21,6 +21,9 @@ import tempfile
 import time
 import unittest
 
+# What a sanitizer build is told; nothing in others.
+SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+
 PR_SET_CHILD_SUBREAPER = 36
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("harness")
@@ -93,7 +96,8 @@ class Interruption(unittest.TestCase):
         self.path = pathlib.Path(self.folder.name)
         (self.path / "tmp").mkdir()
         self.runs = self.path / "runs"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name,
+        self.environment = {**SANITIZERS, "PATH": os.environ["PATH"],
+                            "HOME": self.folder.name,
                             "TMPDIR": str(self.path / "tmp"), "NO_COLOR": "1"}
         if "DOCKER_HOST" in os.environ:
             self.environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]

@@ -19,6 +19,9 @@ del sys.argv[1:3]
 
 DAEMON = r"""
 import http.server, os, sys
+
+# What a sanitizer build is told; nothing in others.
+SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b'{"items": [{"id": "a"}], "none": []}'
@@ -54,7 +57,8 @@ class Usage(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix=f"usage-{os.getpid()}-")
         self.path = pathlib.Path(self.folder.name)
-        self.environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name}
+        self.environment = {**SANITIZERS, "PATH": os.environ["PATH"],
+                            "HOME": self.folder.name}
         (self.path / "daemon.py").write_text(DAEMON)
         (self.path / "mine").mkdir()
         (self.path / "mine" / "fake.yaml").write_text(TARGET.format(daemon=self.path / "daemon.py"))
