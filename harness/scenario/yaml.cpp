@@ -37,10 +37,10 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     note(place(mark), "aliases (*name) are not supported", "write the value out");
-    Node stand_in = empty(mark);
-    stand_in.kind = Node::Kind::scalar;  // said once: no second complaint about a missing value
-    stand_in.text = "alias";
-    value(std::move(stand_in));
+    Node alias = empty(mark);
+    alias.kind = Node::Kind::scalar;  // said once: no second complaint about a missing value
+    alias.text = "alias";
+    value(std::move(alias));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
