@@ -193,7 +193,9 @@ TEST_F(Commands, ExamplesOfTheCatalogueAreRight) {
       // A criterion that the example names is there.
       std::string head = "scenario: x\ntarget: aima\n";
       const std::regex ids("criterion: ?(\\d+|\\{[^}]*\\})");
-      std::string criteria, steps = "steps:\n";
+      std::string criteria, steps = "steps:\n  - snapshot: before\n  - snapshot: after\n"
+                                    "  - pause: {}\n"
+                                    "  - background: chats\n    http: GET /health\n";
       for (std::smatch match; std::regex_search(example, match, ids);) {
         std::string text = match[1];
         for (std::smatch id; std::regex_search(text, id, std::regex("\\d+")); text = id.suffix()) {

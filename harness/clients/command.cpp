@@ -104,6 +104,21 @@ void collect(process::child& child, CommandResult& result) {
   result.exit = result.signal != 0 ? 128 + result.signal : WEXITSTATUS(status);
 }
 
+// A killed group has ended when its last member has: until then it could be counted as a leftover.
+// Those whose parent died with them come to us (a subreaper). No event tells of a group, so it is
+// asked, from 1 ms.
+void await_end_of_group(pid_t group) {
+  const Instant deadline = Clock::now() + Milliseconds(1000);
+  int pause_ms = 1;
+  for (;;) {
+    while (::waitpid(-group, nullptr, WNOHANG) > 0) {
+    }
+    if (::kill(-group, 0) != 0 || Clock::now() >= deadline) return;
+    ::poll(nullptr, 0, pause_ms);
+    pause_ms = std::min(pause_ms * 2, 20);
+  }
+}
+
 }  // namespace
 
 Result<CommandResult> run_command(const Command& command, const Limit& limit) {
@@ -140,7 +155,8 @@ Result<CommandResult> run_command(const Command& command, const Limit& limit) {
   });
 
   Output out{out_pipe.native_source(), result.out}, err{err_pipe.native_source(), result.err};
-  bool stopped = false;
+  bool stopped = false, killed = false;
+  const pid_t pid = child.id();
   for (bool running = true; running;) {
     pollfd fds[] = {{pidfd.get(), POLLIN, 0},
                     {wake.get(), POLLIN, 0},
@@ -154,12 +170,14 @@ Result<CommandResult> run_command(const Command& command, const Limit& limit) {
     stopped = limit.stopped();
     if (running && (stopped || limit.expired())) {
       result.timed_out = !stopped;
-      ::kill(-child.id(), SIGKILL);
+      ::kill(-pid, SIGKILL);
+      killed = true;
       running = false;
     }
   }
   collect(child, result);
   group.detach();
+  if (killed) await_end_of_group(pid);
   // What the command wrote before it ended is in the pipes; a grandchild may hold them open longer.
   if (out.open) drain(out, command.most_bytes, result.cut);
   if (err.open) drain(err, command.most_bytes, result.cut);

@@ -1,6 +1,7 @@
 #include "harness/clients/command.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <thread>
 
@@ -33,6 +34,18 @@ TEST(CommandTest, EndsTheWholeGroupAtTheLimit) {
   ASSERT_TRUE(result.has_value());
   EXPECT_TRUE(result->timed_out);
   EXPECT_LT(Clock::now() - before, std::chrono::seconds(5));
+}
+
+// Not only sent a signal: a member that is still ending would be counted as left behind.
+TEST(CommandTest, NoneOfAKilledGroupIsThereAfterwards) {
+  for (int round = 0; round < 20; ++round) {
+    auto result = run_command(shell("echo $$; sleep 300 & sleep 300 & wait"),
+                              Limit::after(Milliseconds(30), {}));
+    ASSERT_TRUE(result.has_value());
+    ASSERT_TRUE(result->timed_out);
+    if (result->out.empty()) continue;  // a slow machine: it had not come so far
+    EXPECT_NE(::kill(-std::stoi(result->out), 0), 0) << round;
+  }
 }
 
 TEST(CommandTest, AGrandchildHoldingThePipeDoesNotHoldUs) {
