@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,12 +171,13 @@ class Interruption(unittest.TestCase):
             self.assertNotIn("run", failed, told)
             self.assertEqual(status, 1, told)
             return self.assert_nothing_left(runs, told)
-        last = step == self.last
         self.assertEqual(status, 128 + number, told)
-        # The last step may have ended before it was told to: then the run is whole.
-        self.assertIn(verdict["answer"], ["inconclusive", "pass"] if last else ["inconclusive"], told)
-        self.assertLess(seconds, 8, told)
         events = self.history(runs)
+        # All steps may have ended before it was told to: then the run is whole.
+        whole = any(e["event"] == "step.end" and e["step"] == self.last and e["outcome"] == "ok"
+                    for e in events)
+        self.assertIn(verdict["answer"], ["inconclusive", "pass"] if whole else ["inconclusive"], told)
+        self.assertLess(seconds, 8, told)
         owed = [e["id"] for e in events if e["event"] == "fault.debt"]
         paid = [e["id"] for e in events if e["event"] == "fault.healed" and e["ok"]]
         self.assertEqual(paid, owed[::-1], told)
@@ -275,6 +277,12 @@ class Interruption(unittest.TestCase):
             with self.subTest(after_ms=delay):
                 cleaned = self.harness("clean", "--root", str(OPTIONS.root))
                 self.assertEqual(cleaned.returncode, 0, cleaned.stdout)
+                # Killed between making the folder and naming its owner: whether somebody is about to
+                # fill it cannot be told, so `clean` takes it only when it is a minute old. It is empty.
+                for folder in (self.path / "tmp").iterdir():
+                    if not (folder / "run.json").exists():
+                        self.assertLessEqual({e.name for e in folder.iterdir()}, {"run.json.new"})
+                        shutil.rmtree(folder)
                 self.assert_nothing_left(runs, cleaned.stdout)
                 self.reap()
 
