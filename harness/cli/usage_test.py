@@ -14,14 +14,15 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+# What a sanitizer build is told; nothing in others.
+SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+
 HARNESS, ROOT = sys.argv[1:3]
 del sys.argv[1:3]
 
 DAEMON = r"""
 import http.server, os, sys
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b'{"items": [{"id": "a"}], "none": []}'
