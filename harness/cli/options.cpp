@@ -43,6 +43,15 @@ fs::path find_root(const std::vector<std::string>& named) {
   return here;
 }
 
+// Runs are stored where one works: with the root when it was named or one is inside it, else here. A
+// root that only the executable or a scenario's place led to gets nothing written into it.
+fs::path runs_folder(const fs::path& root, bool named) {
+  const fs::path here = fs::current_path();
+  const std::string from_root = here.lexically_relative(fs::weakly_canonical(root)).string();
+  const bool inside = !from_root.empty() && !from_root.starts_with("..");
+  return (named || inside ? root : here) / "reports" / "runs";
+}
+
 int terminal_width() {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
@@ -310,7 +319,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
       out,
       err,
       root,
-      given.out.empty() ? root / "reports" / "runs" : fs::absolute(given.out),
+      given.out.empty() ? runs_folder(root, !given.root.empty() || is_set("AIMA_HARNESS_ROOT")) : fs::absolute(given.out),
       terminal && !is_set("NO_COLOR"),
       terminal && !is_set("CI"),
       terminal_width(),
