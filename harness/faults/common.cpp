@@ -52,6 +52,10 @@ Result<bool> signal_recorded(const Json& process, int number) {
                                           ::strerrordesc_np(errno));
 }
 
+Result<Json> leave_holder_to_sweep(const Json&, const Limit&) {
+  return Json{{"released", nullptr}, {"left_to", "the sweep of the run's processes"}};
+}
+
 Result<std::string> Holder::hold(const Session& session, const std::string& how,
                                  const std::string& database, const Limit& limit) {
   SpawnOptions options;
@@ -74,11 +78,6 @@ Result<Json> Holder::release(const Limit& limit) {
   auto ended = child_->wait(limit);
   if (!ended) return tl::unexpected(ended.error());
   return Json{{"released", true}, {"pid", child_->pid()}, {"ended", to_string(*ended)}};
-}
-
-Json Holder::identity() const {
-  if (!child_) return Json::object();
-  return {{"pid", child_->pid()}, {"start_ticks", child_->start_ticks()}};
 }
 
 Json Holder::locks_on(const std::string& file) const {

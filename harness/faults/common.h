@@ -18,6 +18,11 @@ Result<std::string> database_of(const Session& session, const Arguments& argumen
 // A signal to a process that was recorded with its start ticks. False: it is gone.
 Result<bool> signal_recorded(const Json& process, int number);
 
+// For `clean`: a debt is written before its holder exists, so its record names no process. The holder
+// dies with its harness (parent-death signal), and the sweep of the run's mark ends one that lives.
+// Claims nothing: it says who looks.
+Result<Json> leave_holder_to_sweep(const Json& undo, const Limit& limit);
+
 // A process of aima-hold-database, as wal-reader and database-lock use it.
 class Holder {
  public:
@@ -28,7 +33,6 @@ class Holder {
   // Kernel locks of the holder on `file`, as /proc/locks tells: [{"kind", "mode", "range"}].
   Json locks_on(const std::string& file) const;
   pid_t pid() const { return child_ ? child_->pid() : 0; }
-  Json identity() const;  // {"pid", "start_ticks"}
 
  private:
   std::unique_ptr<Child> child_;

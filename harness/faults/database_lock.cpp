@@ -1,6 +1,4 @@
 // database-lock: another process holds SQLite's own lock on the database.
-#include <signal.h>
-
 #include "harness/faults/common.h"
 #include "harness/faults/rows.h"
 
@@ -53,11 +51,8 @@ Result<std::unique_ptr<PreparedFault>> prepare_database_lock(Session& session,
   if (!database) return tl::unexpected(database.error());
   return std::make_unique<DatabaseLock>(session, *database);
 }
-
-// The holder died with its harness (parent-death signal), and its locks with it; should it live, the
-// run's mark finds it.
-Result<Json> lock_is_gone(const Json&, const Limit&) { return Json{{"released", true}}; }
 }  // namespace
 
-const Fault database_lock_fault{shape_of_database_lock, prepare_database_lock, lock_is_gone};
+const Fault database_lock_fault{shape_of_database_lock, prepare_database_lock,
+                                leave_holder_to_sweep};
 }  // namespace harness

@@ -1,6 +1,4 @@
 // wal-reader: a read transaction in another process pins the WAL, so checkpoints cannot empty it.
-#include <signal.h>
-
 #include "harness/clients/sqlite.h"
 #include "harness/faults/common.h"
 #include "harness/faults/rows.h"
@@ -23,10 +21,7 @@ class WalReader : public PreparedFault {
  public:
   WalReader(Session& session, std::string database)
       : session_(session), database_(std::move(database)) {}
-  // Not started yet: a dead run's holder is killed with its harness, and found by its mark.
-  Json undo() const override {
-    return {{"fault", "wal-reader"}, {"database", database_}, {"holder", holder_.identity()}};
-  }
+  Json undo() const override { return {{"fault", "wal-reader"}, {"database", database_}}; }
 
   Result<Json> strike(const Limit& limit) override {
     // With the daemon down the reader would do the recovery that the daemon is to be tested on.
@@ -55,13 +50,7 @@ Result<std::unique_ptr<PreparedFault>> prepare_wal_reader(Session& session,
   if (!database) return tl::unexpected(database.error());
   return std::make_unique<WalReader>(session, *database);
 }
-
-Result<Json> end_recorded_reader(const Json& undo, const Limit&) {
-  auto sent = signal_recorded(undo.value("holder", Json::object()), SIGKILL);
-  if (!sent) return tl::unexpected(sent.error());
-  return Json{{"released", true}};
-}
 }  // namespace
 
-const Fault wal_reader_fault{shape_of_wal_reader, prepare_wal_reader, end_recorded_reader};
+const Fault wal_reader_fault{shape_of_wal_reader, prepare_wal_reader, leave_holder_to_sweep};
 }  // namespace harness
