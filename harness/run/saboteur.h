@@ -1,0 +1,41 @@
+// What may falsify a run from inside it: `prove` hands one in, a true run has none. Every call comes
+// from the thread that walks the steps; a saboteur that owns threads or descriptors ends them in
+// finish(), which comes on every way out, before the daemon is ended and leftovers are counted.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "harness/base/clock.h"
+#include "harness/target/child.h"
+
+namespace harness {
+
+struct Live;
+struct Step;
+struct StepResult;
+
+class Saboteur {
+ public:
+  virtual ~Saboteur() = default;
+
+  // Around each step at the top of `steps`. A strike takes the time it needs within `limit`.
+  virtual void before_step(Live& live, const Step& step, const Limit& limit) {
+    (void)live, (void)step, (void)limit;
+  }
+  virtual void after_step(Live& live, const Step& step, const StepResult& result, const Limit& limit) {
+    (void)live, (void)step, (void)result, (void)limit;
+  }
+  // A daemon is about to be spawned: its command, environment and output may be falsified.
+  virtual void before_spawn(SpawnOptions& options) { (void)options; }
+  // It was spawned, and is not ready yet.
+  virtual void spawned(const std::shared_ptr<Child>& daemon) { (void)daemon; }
+  // True: the signal is not sent, the fault does not strike; the run goes on as if it had.
+  virtual bool swallows_signal(const std::string& step, int number) {
+    return (void)step, (void)number, false;
+  }
+  virtual bool swallows_fault(const std::string& step, const std::string& fault) {
+    return (void)step, (void)fault, false;
+  }
+  virtual void finish() {}
+};
+}  // namespace harness
