@@ -85,6 +85,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
     if (!socket) return tl::unexpected(socket.error());
     notify_ = std::move(*socket);
   }
+  if (saboteur_) saboteur_->before_spawn(options);
   const Instant begin = Clock::now();
   auto child = Child::spawn(options);
   if (!child) {
@@ -98,6 +99,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
                                               {"start_ticks", session_->daemon->start_ticks()},
                                               {"command", options.argv},
                                               {"step", request.step}});
+  if (saboteur_) saboteur_->spawned(session_->daemon);
   if (on_spawn) on_spawn(session_->daemon);
   lock.unlock();  // a fault may strike while the daemon starts
   auto ready = wait_ready(*session_->daemon, notify_ ? &*notify_ : nullptr, target.ready,
@@ -174,7 +176,9 @@ Result<void> DaemonControl::signal(const std::string& step, int number) {
     }
     asked_signals_.push_back(number);
   }
-  if (auto sent = session_->daemon->signal(number); !sent) return sent;
+  if (!saboteur_ || !saboteur_->swallows_signal(step, number)) {
+    if (auto sent = session_->daemon->signal(number); !sent) return sent;
+  }
   if (deadly(number)) {
     last_signal_ = at;
     lines_at_signal_ = lines;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/run/saboteur.h"
 #include "harness/target/ready.h"
 #include "harness/target/session.h"
 
@@ -53,7 +54,11 @@ struct ExitSeen {
 
 class DaemonControl {
  public:
-  void attach(Session* session) { session_ = session; }
+  // Both outlive it; a saboteur only in a run that is to be falsified.
+  void attach(Session* session, Saboteur* saboteur = nullptr) {
+    session_ = session;
+    saboteur_ = saboteur;
+  }
 
   // Until ready, ended or out of the target's ready time. An error of kind `subject` when it did not
   // get ready, of kind `environment` when it could not even be tried (no executable, port taken).
@@ -103,6 +108,7 @@ class DaemonControl {
   std::optional<ExitOutcome> wait_for_end(const std::stop_token& stop, const std::stop_token& hurry);
 
   Session* session_ = nullptr;
+  Saboteur* saboteur_ = nullptr;
   // Kept until the next start: a daemon also says STOPPING=1, and is not to find nobody there.
   std::optional<NotifySocket> notify_;
   mutable std::recursive_mutex mutex_;

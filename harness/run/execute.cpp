@@ -271,6 +271,7 @@ StepResult run_step(Live& live, Session& session, const Step& step, const Limit&
 SequenceEnd run_sequence(Live& live, Session& session, const std::vector<Step>& steps,
                          const Limit& limit, bool branch) {
   SequenceEnd end;
+  const bool top = live.saboteur != nullptr && &steps == &live.scenario->steps;
   for (std::size_t index = 0; index < steps.size(); ++index) {
     const Step& step = steps[index];
     if (limit.stopped()) {
@@ -291,7 +292,9 @@ SequenceEnd run_sequence(Live& live, Session& session, const std::vector<Step>& 
       end.result.message = "the history cannot be written: " + trouble;
       return end;
     }
+    if (top) live.saboteur->before_step(live, step, limit);
     end.result = run_step(live, session, step, limit, branch);
+    if (top) live.saboteur->after_step(live, step, end.result, limit);
     // A death that the next step awaits is that step's to judge.
     if (index + 1 >= steps.size() || !awaits_exit(steps[index + 1])) live.daemon.notice_death();
     if (ends_scenario(step, end.result)) {

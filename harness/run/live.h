@@ -12,6 +12,7 @@
 #include "harness/run/daemon_control.h"
 #include "harness/run/groups.h"
 #include "harness/run/heal_stack.h"
+#include "harness/run/saboteur.h"
 #include "harness/run/triggers.h"
 #include "harness/run/world.h"
 #include "harness/scenario/scenario.h"
@@ -29,6 +30,7 @@ struct Live {
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Workspace> workspace;
   Session session;                   // points at the two above
+  Saboteur* saboteur = nullptr;      // none in a true run
   DaemonControl daemon;
   HealStack debts;
   Groups groups;

@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "version.h"
 #include "harness/base/prng.h"
@@ -86,8 +87,11 @@ class Run {
     live_.own_target = target;
     live_.stop = options.stop;
     live_.on_step = options.on_step;
+    live_.saboteur = options.saboteur;
     live_.session.expressions = &expressions;
   }
+
+  ~Run() { end_sabotage(); }  // where it could not even be set up
 
   Result<void> set_up(const fs::path& folder);
   void walk();
@@ -104,6 +108,7 @@ class Run {
   bool skip_unmet();
   void run_finally();
   void note_interruption();
+  void end_sabotage();
   void sweep();
   void end();
 
@@ -135,7 +140,7 @@ Result<void> Run::set_up(const fs::path& folder) {
                      : provider_.engine      ? provider_.engine->kind()
                                              : "native";
   session.limit = Limit::after(options_.timeout.value_or(scenario_.timeout), options_.stop);
-  live_.daemon.attach(&session);
+  live_.daemon.attach(&session, live_.saboteur);
   live_.daemon.on_spawn = [this](std::shared_ptr<Child> daemon) {
     live_.triggers.daemon_started(std::move(daemon));
   };
@@ -246,11 +251,18 @@ void Run::note_interruption() {
   live_.recorder->record("interrupted", {{"signal", signal_text(options_)}});
 }
 
+// Once no other thread can ask it anything; from here on the run is a true one.
+void Run::end_sabotage() {
+  live_.daemon.attach(&live_.session);
+  if (Saboteur* saboteur = std::exchange(live_.saboteur, nullptr)) saboteur->finish();
+}
+
 void Run::take_down() {
   if (!began_) return;
   note_interruption();
   live_.triggers.stop_all();
   live_.groups.stop_all();
+  end_sabotage();
   (void)live_.debts.pay("", Limit::after(heal_time));
   run_finally();
   live_.groups.stop_all();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "harness/plan/plan.h"
+#include "harness/run/saboteur.h"
 #include "harness/run/world.h"
 #include "harness/scenario/expression.h"
 #include "harness/verdict/verdict.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   std::stop_token hurry;         // heal only
   std::function<int()> signal;   // which signal asked to stop; 0: none
   std::function<void(const Step&)> on_step;     // live progress
+  Saboteur* saboteur = nullptr;  // falsifies the run (`prove`); outlives it
 };
 
 struct RunOutcome {

@@ -1,6 +1,8 @@
-// What may falsify a run from inside it: `prove` hands one in, a true run has none. Every call comes
-// from the thread that walks the steps; a saboteur that owns threads or descriptors ends them in
-// finish(), which comes on every way out, before the daemon is ended and leftovers are counted.
+// What may falsify a run from inside it: `prove` hands one in, a true run has none. Calls come from
+// the thread that walks the steps; those about signals and faults also from a background step or a
+// fault that waits for its moment, but never two of them at once (DaemonControl::hold). A saboteur
+// that owns threads or descriptors ends them in finish(), which comes on every way out and is the last
+// call: before faults are healed, `finally` runs, the daemon is ended and leftovers are counted.
 #pragma once
 #include <memory>
 #include <string>
@@ -29,7 +31,8 @@ class Saboteur {
   virtual void before_spawn(SpawnOptions& options) { (void)options; }
   // It was spawned, and is not ready yet.
   virtual void spawned(const std::shared_ptr<Child>& daemon) { (void)daemon; }
-  // True: the signal is not sent, the fault does not strike; the run goes on as if it had.
+  // True: the signal is not sent, the fault does not strike; the run goes on, and records, as if it
+  // had.
   virtual bool swallows_signal(const std::string& step, int number) {
     return (void)step, (void)number, false;
   }

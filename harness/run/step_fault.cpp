@@ -18,10 +18,13 @@ struct Armed {
 Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
   auto fault = armed.fault;
   const auto held = live.daemon.hold();  // whom it is to hit is not replaced meanwhile
-  const std::string id = live.debts.owe(armed.name, armed.label, armed.step, fault->undo(),
-                                        [fault](const Limit& within) { return fault->heal(within); });
+  const bool swallowed = live.saboteur && live.saboteur->swallows_fault(armed.step, armed.name);
+  const std::string id = live.debts.owe(
+      armed.name, armed.label, armed.step, fault->undo(), [fault, swallowed](const Limit& within) {
+        return swallowed ? Result<Json>(Json::object()) : fault->heal(within);
+      });
   live.daemon.begin_blow(armed.step);
-  auto evidence = fault->strike(limit);
+  auto evidence = swallowed ? Result<Json>(Json::object()) : fault->strike(limit);
   live.daemon.end_blow(evidence ? &*evidence : nullptr);
   if (!evidence) {
     live.debts.missed(id, to_string(evidence.error()));
