@@ -39,8 +39,8 @@ struct CommandContext {
   bool colour = false;          // a terminal, and NO_COLOR is not set
   bool terminal = false;        // out is a terminal: live progress is welcome
   int width = 100;
-  std::string command_line;     // how we were called, for "repeat with"
-  std::stop_token stop;         // requested by SIGINT, SIGTERM, SIGHUP
+  std::string command_line{};   // how we were called, for "repeat with"
+  std::stop_token stop{};       // requested by SIGINT, SIGTERM, SIGHUP
   const Interrupts* interrupts = nullptr;  // which signal it was, and whether a second one came
 };
 
@@ -50,11 +50,12 @@ struct Selection {
   std::string filter;                          // regular expression on name or title; empty: all
   std::string target;                          // --target: overrides the scenario's own
   std::map<std::string, std::string> settings; // --set NAME=VALUE, target.KEY=VALUE among them
+  bool one_of_many = false;  // a setting that nothing here reads may be for another scenario
 };
 
 struct RunArguments {
   Selection selection;
-  int jobs = 1;
+  int jobs = 1;             // how many runs at once, each in a process of its own (workers.h)
   std::optional<std::uint64_t> seed;
   std::vector<std::pair<std::string, std::string>> reports;  // format, file ("-": standard output)
   std::string provider;  // "", docker, podman, native

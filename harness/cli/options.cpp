@@ -15,6 +15,7 @@
 #include "harness/base/suggest.h"
 #include "harness/clients/command.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/workers.h"
 #include "harness/run/interrupts.h"
 #include "harness/scenario/scenario.h"
 #include "version.h"
@@ -156,6 +157,8 @@ void add_run(CLI::App& app, Given& given) {
   command->add_option("--require", given.run.require, "docker: an error without it, not a fallback")
       ->check(one_of({"docker"}));
   command->add_option("--timeout", given.timeout, "for each scenario, in place of its own: 90s");
+  command->add_option("-j,--jobs", given.run.jobs, "how many scenarios at once; default 1")
+      ->check(CLI::Range(1, 64));
   command->add_option("--repeat", given.run.repeat, "run each scenario so often")
       ->check(CLI::Range(1, 100000));
   command->add_option("--out", given.out, "folder of the runs; default reports/runs");
@@ -171,6 +174,13 @@ void add_run(CLI::App& app, Given& given) {
     given.run.selection.settings = given.selection.settings;
     given.act = [&given](const CommandContext& context) { return command_run(context, given.run); };
   });
+}
+
+// Not for people: `run -j` starts it.
+void add_worker(CLI::App& app, Given& given) {
+  auto* worker = app.add_subcommand("run-worker", "");
+  worker->group("");
+  worker->callback([&given] { given.act = command_run_worker; });
 }
 
 void add_reading(CLI::App& app, Given& given) {
@@ -261,7 +271,7 @@ std::string unknown_word(CLI::App& app, int argc, const char* const* argv) {
       if (command != nullptr) continue;  // an argument of the command
       std::vector<std::string> names;
       for (CLI::App* one : app.get_subcommands(nullptr)) {
-        names.push_back(one->get_name());
+        if (!one->get_group().empty()) names.push_back(one->get_name());
         if (one->get_name() == word) command = one;
       }
       if (command != nullptr) continue;
@@ -299,6 +309,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   Given given;
   app.add_option("--root", given.root, "folder that holds scenarios/ and fixtures/targets/");
   add_run(app, given);
+  add_worker(app, given);
   add_reading(app, given);
   add_stored(app, given);
   add_machine(app, given);

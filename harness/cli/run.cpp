@@ -12,13 +12,13 @@
 #include "harness/base/unique_fd.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/progress.h"
+#include "harness/cli/run_one.h"
 #include "harness/cli/selection.h"
+#include "harness/cli/workers.h"
 #include "harness/history/recorder.h"
-#include "harness/plan/plan.h"
 #include "harness/report/github.h"
 #include "harness/report/reporter.h"
 #include "harness/run/interrupts.h"
-#include "harness/run/runner.h"
 #include "harness/target/containment.h"
 #include "harness/target/leftovers.h"
 
@@ -79,21 +79,6 @@ Result<void> append_step_summary(const std::vector<Verdict>& verdicts, const Rep
   return fail(ErrorKind::environment, fmt::format("GITHUB_STEP_SUMMARY {} could not be written", path));
 }
 
-// What could not even be recorded still has its line in every report.
-Verdict error_verdict(const Selected& selected, const Plan& plan, const std::string& message) {
-  Verdict verdict;
-  verdict.scenario = selected.scenario.name;
-  verdict.title = selected.scenario.title;
-  verdict.origin = selected.scenario.origin;
-  verdict.file = selected.scenario.file;
-  verdict.seed = std::to_string(plan.seed);
-  verdict.target = selected.target.name;
-  verdict.utc = utc_now();
-  verdict.answer = Answer::error;
-  verdict.reason = message;
-  return verdict;
-}
-
 class Runs {
  public:
   Runs(const CommandContext& context, const RunArguments& arguments, const Provider& provider,
@@ -101,50 +86,39 @@ class Runs {
       : context_(context), arguments_(arguments), provider_(provider), seed_(seed) {}
 
   std::vector<Verdict> all(const std::vector<Selected>& selected) {
-    Progress progress(context_.out, context_.terminal, context_.width);
-    const std::size_t total = selected.size() * static_cast<std::size_t>(arguments_.repeat);
-    std::vector<Verdict> verdicts;
+    std::vector<Job> jobs;
     for (const auto& one : selected) {
       for (int round = 0; round < arguments_.repeat; ++round) {
-        if (context_.stop.stop_requested()) return verdicts;
-        progress.begin(one.scenario, fmt::format("{}/{}", verdicts.size() + 1, total));
-        verdicts.push_back(run_one(one, seed_ + static_cast<std::uint64_t>(round), progress));
-        progress.end(verdicts.back());
-        const bool bad = verdicts.back().answer != Answer::pass && !verdicts.back().skipped;
-        if (arguments_.fail_fast && bad) return verdicts;
+        jobs.push_back({&one, seed_ + static_cast<std::uint64_t>(round)});
       }
     }
-    return verdicts;
+    Progress progress(context_.out, context_.terminal, context_.width, jobs.size());
+    if (arguments_.jobs > 1 && jobs.size() > 1) {
+      return run_side_by_side(context_, arguments_, provider_, jobs, progress);
+    }
+    return one_by_one(jobs, progress);
   }
 
  private:
-  Verdict run_one(const Selected& selected, std::uint64_t seed, Progress& progress) {
-    const Plan plan = make_plan(selected.scenario, selected.target.name,
-                                arguments_.selection.settings, seed);
-    RunOptions options;
-    options.root = context_.root;
-    options.runs = context_.runs;
-    options.settings = arguments_.selection.settings;
-    options.plan = &plan;
-    options.timeout = arguments_.timeout;
-    options.keep = arguments_.keep;
-    options.stop = context_.stop;
-    if (context_.interrupts) {
-      options.hurry = context_.interrupts->hurry();
-      options.signal = [this] { return context_.interrupts->signal(); };
+  std::vector<Verdict> one_by_one(const std::vector<Job>& jobs, Progress& progress) {
+    std::vector<Verdict> verdicts;
+    Expressions expressions;  // compiled once for all: libjq takes 18 ms to start
+    for (std::size_t run = 0; run < jobs.size(); ++run) {
+      if (context_.stop.stop_requested()) break;
+      progress.begin(run, jobs[run].selected->scenario);
+      verdicts.push_back(run_selected(
+          context_, arguments_, provider_, expressions, *jobs[run].selected, jobs[run].seed,
+          [&progress, run](const Step& step) { progress.step(run, step.path, step.source); }));
+      progress.end(run, verdicts.back());
+      if (arguments_.fail_fast && ends_the_rest(verdicts.back())) break;
     }
-    options.on_step = [&progress](const Step& step) { progress.step(step); };
-    auto outcome = run_scenario(selected.scenario, selected.target, provider_, expressions_, options);
-    if (!outcome) return error_verdict(selected, plan, to_string(outcome.error()));
-    outcome->verdict.folder = shown_path(outcome->folder);
-    return std::move(outcome->verdict);
+    return verdicts;
   }
 
   const CommandContext& context_;
   const RunArguments& arguments_;
   const Provider& provider_;
   std::uint64_t seed_;
-  Expressions expressions_;  // compiled once for all: libjq takes 18 ms to start
 };
 
 int report_all(const CommandContext& context, const RunArguments& arguments,

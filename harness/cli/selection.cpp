@@ -293,7 +293,7 @@ SelectedSet select_scenarios(const CommandContext& context, const Selection& sel
   const StepCatalog catalog = full_catalog();
   Targets targets(context, selection);
   for (const auto& file : files) read_one(file, selection, catalog, targets, filter, set);
-  if (set.unreadable.empty() && !set.scenarios.empty()) {
+  if (set.unreadable.empty() && !set.scenarios.empty() && !selection.one_of_many) {
     set.unreadable = unused_settings(selection, set);
   }
   std::map<std::string, std::string> names;

@@ -1,0 +1,47 @@
+// From a selected scenario to its verdict.
+#include "harness/cli/run_one.h"
+
+#include "harness/plan/plan.h"
+#include "harness/run/interrupts.h"
+#include "harness/run/runner.h"
+
+namespace harness {
+
+Verdict error_verdict(const Selected& selected, std::uint64_t seed, const std::string& message) {
+  Verdict verdict;
+  verdict.scenario = selected.scenario.name;
+  verdict.title = selected.scenario.title;
+  verdict.origin = selected.scenario.origin;
+  verdict.file = selected.scenario.file;
+  verdict.seed = std::to_string(seed);
+  verdict.target = selected.target.name;
+  verdict.utc = utc_now();
+  verdict.answer = Answer::error;
+  verdict.reason = message;
+  return verdict;
+}
+
+Verdict run_selected(const CommandContext& context, const RunArguments& arguments,
+                     const Provider& provider, Expressions& expressions, const Selected& selected,
+                     std::uint64_t seed, const std::function<void(const Step&)>& on_step) {
+  const Plan plan =
+      make_plan(selected.scenario, selected.target.name, arguments.selection.settings, seed);
+  RunOptions options;
+  options.root = context.root;
+  options.runs = context.runs;
+  options.settings = arguments.selection.settings;
+  options.plan = &plan;
+  options.timeout = arguments.timeout;
+  options.keep = arguments.keep;
+  options.stop = context.stop;
+  if (context.interrupts) {
+    options.hurry = context.interrupts->hurry();
+    options.signal = [&context] { return context.interrupts->signal(); };
+  }
+  options.on_step = on_step;
+  auto outcome = run_scenario(selected.scenario, selected.target, provider, expressions, options);
+  if (!outcome) return error_verdict(selected, plan.seed, to_string(outcome.error()));
+  outcome->verdict.folder = shown_path(outcome->folder);
+  return std::move(outcome->verdict);
+}
+}  // namespace harness
