@@ -173,8 +173,10 @@ class BlackBox(unittest.TestCase):
 
     def test_hides_child(self):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
-        done = self.run_harness(file, "hides-child")
-        self.assertEqual(done.returncode, 1, done.stdout)
+        for how in ("hides-child", "escapes-child"):
+            done = self.run_harness(file, how)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn("left behind by the daemon", done.stdout)
 
     def patient(self):
         """The same target, with time to get ready and to leave."""
