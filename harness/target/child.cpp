@@ -26,6 +26,7 @@ namespace {
 constexpr std::size_t chunk_bytes = 256 * 1024;
 constexpr std::size_t drained_bytes = 2 << 20;  // twice what a pipe holds: a grandchild may go on
 constexpr Milliseconds kill_patience(5000);
+constexpr Milliseconds reading_patience(5000);
 
 std::string signal_name(int number) {
   const char* name = ::sigabbrev_np(number);
@@ -44,6 +45,8 @@ struct Child::State {
   explicit State(const SpawnOptions& options) : output(options.log_file) {}
 
   void watch();
+  void read_what_is_there(bool kept);
+  void catch_up() const;
   bool read_some(std::size_t most, bool kept);
   void reap();
 
@@ -52,12 +55,15 @@ struct Child::State {
   UniqueFd pidfd;
   UniqueFd pipe;
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC)};
+  UniqueFd asked{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // to read what is in the pipe now
   OutputLog output;
   std::vector<char> buffer = std::vector<char>(chunk_bytes);
   std::thread watcher;
 
   mutable std::mutex mutex;
   mutable std::condition_variable_any changed;
+  mutable std::uint64_t asked_to_read = 0;  // how often, and how many of these are answered
+  std::uint64_t read_as_asked = 0;
   bool reaped = false;                   // its pid may belong to somebody else from here on
   std::optional<ExitOutcome> outcome;    // set when its output is drained too
   std::optional<Instant> ended_at;
@@ -73,6 +79,30 @@ bool Child::State::read_some(std::size_t most, bool kept) {
     total += static_cast<std::size_t>(got);
   }
   return true;
+}
+
+// All that is in the pipe now: what was written before somebody asked for it.
+void Child::State::read_what_is_there(bool kept) {
+  eventfd_t ignored;
+  ::eventfd_read(asked.get(), &ignored);
+  std::uint64_t answered = 0;
+  {
+    const std::lock_guard lock(mutex);
+    answered = asked_to_read;
+  }
+  if (pipe && !read_some(drained_bytes, kept)) pipe.reset();
+  const std::lock_guard lock(mutex);
+  read_as_asked = answered;
+  changed.notify_all();
+}
+
+// Waits until what the child wrote before this call is kept: the reading thread may be late.
+void Child::State::catch_up() const {
+  std::unique_lock lock(mutex);
+  if (outcome || !watcher.joinable()) return;
+  const std::uint64_t mine = ++asked_to_read;
+  ::eventfd_write(asked.get(), 1);
+  changed.wait_for(lock, reading_patience, [&] { return outcome || read_as_asked >= mine; });
 }
 
 void Child::State::reap() {
@@ -102,15 +132,18 @@ void Child::State::watch() {
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the main thread
   bool ended = false;
   while (true) {
-    std::array<pollfd, 3> polled{{{wake.get(), POLLIN, 0},
+    std::array<pollfd, 4> polled{{{wake.get(), POLLIN, 0},
                                   {ended ? -1 : pidfd.get(), POLLIN, 0},
-                                  {pipe ? pipe.get() : -1, POLLIN, 0}}};
+                                  {pipe ? pipe.get() : -1, POLLIN, 0},
+                                  {ended ? -1 : asked.get(), POLLIN, 0}}};
     if (ended && !pipe) return;
     if (::poll(polled.data(), polled.size(), -1) < 0) continue;
     if (polled[0].revents != 0) return;
     if (polled[1].revents != 0) {
       reap();
       ended = true;
+    } else if (polled[3].revents != 0) {
+      read_what_is_there(!ended);
     } else if (polled[2].revents != 0 && !read_some(chunk_bytes, !ended)) {
       pipe.reset();
     }
@@ -195,10 +228,17 @@ char Child::state() const {
 }
 
 std::vector<std::string> Child::last_lines(std::size_t count) const {
+  state_->catch_up();
   return state_->output.last_lines(count);
 }
-std::string Child::output() const { return state_->output.text(); }
-std::size_t Child::lines_seen() const { return state_->output.lines_seen(); }
+std::string Child::output() const {
+  state_->catch_up();
+  return state_->output.text();
+}
+std::size_t Child::lines_seen() const {
+  state_->catch_up();
+  return state_->output.lines_seen();
+}
 
 Result<std::string> Child::wait_line(const std::string& pattern, std::size_t from, int nth,
                                      const Limit& limit) const {

@@ -54,7 +54,8 @@ class Child {
   Result<ExitOutcome> wait(const Limit& limit);
   char state() const;                          // from /proc: R S D T Z X; '?' when gone
 
-  // Output so far: the last lines, and waits for a line that matches.
+  // Output so far: all that the child had written when this was called, though the thread that reads
+  // it may be late; only one that reads nothing for 5 s is not waited for.
   std::vector<std::string> last_lines(std::size_t count) const;
   std::string output() const;                  // all that is kept
   std::size_t lines_seen() const;

@@ -190,6 +190,23 @@ TEST(Child, GrandchildThatHoldsThePipeHoldsNothingUp) {
   end_run("pipe-test");
 }
 
+TEST(Child, WhatWasWrittenBeforeTheCallIsSeen) {
+  std::string folder = (std::filesystem::temp_directory_path() / "child-wrote-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const auto child = started(shell("cd " + folder + "; i=0; while [ $i -lt 300 ]; do echo line $i; " +
+                                   ": > done-$i; i=$((i+1)); done; sleep 60"));
+  std::size_t late = 0;
+  for (std::size_t line = 0; line < 300; ++line) {
+    const std::string done = folder + "/done-" + std::to_string(line);
+    const Limit limit = soon();
+    while (::access(done.c_str(), F_OK) != 0 && !limit.expired()) {  // at once, not a moment later
+    }
+    late += child->lines_seen() <= line ? 1 : 0;
+  }
+  EXPECT_EQ(late, 0u);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(OutputLog, RequiredLiteralIsInEveryMatch) {
   EXPECT_EQ(required_literal("^ready$"), "ready");
   EXPECT_EQ(required_literal("listening on http://127.0.0.1:\\d+"), "listening on http://127");
