@@ -83,11 +83,18 @@ int command_schema(const CommandContext& context);
 // scenarios/NAME.yaml under the root; a path (with '/' or .yaml) is taken as it is.
 int command_new(const CommandContext& context, const std::string& name);
 
-// `run`: a run folder, or "latest". Judges the stored history again, writes verdict.json.
-int command_judge(const CommandContext& context, const std::string& run, bool allow_skip);
-// Renders stored runs; no formats: console on standard output.
+struct JudgeArguments {
+  std::string run = "latest";  // a run folder, its name, "latest", or a history file
+  bool allow_skip = false;
+  bool unchained = false;  // a history without a chain, written by hand, is judged as it is
+};
+
+// Verifies a stored run and judges its history again, writes verdict.json. A run that was edited or
+// that contradicts itself is refused with 3: it has no verdict.
+int command_judge(const CommandContext& context, const JudgeArguments& arguments);
+// Renders stored runs, verified in the same way; no formats: console on standard output.
 int command_report(const CommandContext& context, const std::vector<std::string>& runs,
-                   const std::vector<std::pair<std::string, std::string>>& reports);
+                   const std::vector<std::pair<std::string, std::string>>& reports, bool unchained);
 
 int command_doctor(const CommandContext& context, bool json);
 // Removes what dead runs left. `keep`: also prune all but the newest N run folders.

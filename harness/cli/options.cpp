@@ -70,13 +70,16 @@ struct Given {
   std::string seed, timeout, out, root;
   Selection selection;
   RunArguments run;
-  std::string what, name, stored;
-  bool json = false, allow_skip = false, dry_run = false;
+  JudgeArguments judge;
+  std::string what, name;
+  bool json = false, dry_run = false;
   int keep = 0;
   std::function<int(const CommandContext&)> act;
 };
 
 using Problem = CLI::ValidationError;
+
+constexpr const char* unchained_text = "also a history without hashes, as one written by hand";
 
 void read_settings(Given& given) {
   for (const auto& setting : given.settings) {
@@ -220,23 +223,24 @@ void add_reading(CLI::App& app, Given& given) {
 
 void add_stored(CLI::App& app, Given& given) {
   auto* judge = app.add_subcommand("judge", "judge a stored run again; starts nothing");
-  judge->add_option("RUN", given.stored, "a run's folder, its name, or latest")->default_val("latest");
+  judge->add_option("RUN", given.judge.run, "a run's folder, its name, latest, or a history file")
+      ->default_val("latest");
   judge->add_option("--out", given.out, "folder of the runs; default reports/runs");
-  judge->add_flag("--allow-skip", given.allow_skip, "a skipped run is no reason to exit 2");
+  judge->add_flag("--allow-skip", given.judge.allow_skip, "a skipped run is no reason to exit 2");
+  judge->add_flag("--unchained", given.judge.unchained, unchained_text);
   judge->callback([&given] {
-    given.act = [&given](const CommandContext& context) {
-      return command_judge(context, given.stored, given.allow_skip);
-    };
+    given.act = [&given](const CommandContext& context) { return command_judge(context, given.judge); };
   });
   auto* report = app.add_subcommand("report", "render stored runs; starts nothing");
   report->add_option("RUN", given.runs, "runs' folders, names, or latest (the default)");
   report->add_option("--format,--report", given.reports, "FORMAT or FORMAT=FILE; again for more")
       ->allow_extra_args(false);
   report->add_option("--out", given.out, "folder of the runs; default reports/runs");
+  report->add_flag("--unchained", given.judge.unchained, unchained_text);
   report->callback([&given] {
     const auto reports = read_reports(given.reports);
     given.act = [&given, reports](const CommandContext& context) {
-      return command_report(context, given.runs, reports);
+      return command_report(context, given.runs, reports, given.judge.unchained);
     };
   });
 }

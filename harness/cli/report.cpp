@@ -26,7 +26,8 @@ Result<void> write_report(const CommandContext& context, const Reporter& reporte
 }  // namespace
 
 int command_report(const CommandContext& context, const std::vector<std::string>& runs,
-                   const std::vector<std::pair<std::string, std::string>>& reports) {
+                   const std::vector<std::pair<std::string, std::string>>& reports,
+                   bool unchained) {
   auto wanted = reports;
   if (wanted.empty()) wanted.emplace_back("console", "-");
   for (const auto& [format, file] : wanted) {
@@ -36,13 +37,14 @@ int command_report(const CommandContext& context, const std::vector<std::string>
   }
   std::vector<Verdict> verdicts;
   for (const auto& run : runs.empty() ? std::vector<std::string>{"latest"} : runs) {
-    auto folder = find_run(context, run);
-    auto verdict = folder ? stored_verdict(*folder) : tl::unexpected(folder.error());
-    if (!verdict) {
-      context.err << "report: " << to_string(verdict.error()) << '\n';
-      return exit_usage;
+    auto stored = open_stored(context, run, unchained);
+    if (!stored) {
+      context.err << "report: " << to_string(stored.error()) << '\n';
+      return status_of_stored(stored.error());
     }
-    verdicts.push_back(std::move(*verdict));
+    for (const auto& note : stored->integrity.notes) context.err << "note: " << note << '\n';
+    // As it was written; judged now where nothing was.
+    verdicts.push_back(stored->written ? std::move(*stored->written) : std::move(stored->verdict));
   }
   for (const auto& [format, file] : wanted) {
     if (auto written = write_report(context, *find_reporter(format), file, verdicts); !written) {

@@ -48,20 +48,116 @@ std::vector<std::string> names_given(const History& history, const std::string& 
   return names;
 }
 
-Result<Scenario> stored_scenario(const fs::path& folder, const History& history) {
-  const fs::path file = folder / "scenario.yaml";
+Result<Scenario> scenario_in(const fs::path& file, const std::string& shown, const History& history) {
   auto text = read_text(file);
   if (!text) return tl::unexpected(text.error());
-  std::string shown = file.string();  // places point to the file the person wrote
-  for (const auto& event : history.events) {
-    if (event.kind == "run.begin") shown = text_of(event.fields, "file", shown);
-  }
   auto scenario = parse_scenario(*text, shown, full_catalog(), names_given(history, *text));
   if (scenario) return std::move(*scenario);
   std::string problems;
   for (const auto& diagnostic : scenario.error()) problems += "\n" + render(diagnostic, *text);
-  return fail(ErrorKind::invalid,
+  return fail(ErrorKind::usage,
               fmt::format("{} is no scenario that this version reads:{}", file.string(), problems));
+}
+
+// The file that the person wrote, as the run names it.
+std::string written_file(const History& history) {
+  for (const auto& event : history.events) {
+    if (event.kind == "run.begin") return text_of(event.fields, "file");
+  }
+  return {};
+}
+
+// Of a history that stands by itself: the file that run.begin names, from here, from the root, or
+// beside the history.
+Result<fs::path> named_scenario(const CommandContext& context, const fs::path& history_file,
+                                const History& history) {
+  const std::string named = written_file(history);
+  std::error_code error;
+  for (const fs::path& file : {fs::path(named), context.root / named,
+                               history_file.parent_path() / fs::path(named).filename()}) {
+    if (!named.empty() && fs::is_regular_file(file, error)) return file;
+  }
+  return fail(ErrorKind::usage,
+              fmt::format("{}: its scenario, {}, is not there; put the file beside the history",
+                          history_file.string(),
+                          named.empty() ? "which run.begin should name" : "`" + named + "`"));
+}
+
+// An empty history of a run was cut off before its first event.
+bool is_verifiable(const StoredRun& run) {
+  return !run.folder.empty() && (run.history.events.empty() || !run.history.head.empty());
+}
+
+Result<void> demand_chain(const History& history, const fs::path& file, bool unchained) {
+  if (unchained || !history.head.empty() || history.events.empty()) return {};
+  return fail(ErrorKind::usage,
+              fmt::format("{} carries no hashes: written by hand, or by a version that did not "
+                          "chain its events, so an edit would not show. Judge it as it is with "
+                          "`--unchained`",
+                          file.string()));
+}
+
+// verdict.json against the history and against what is judged from it now.
+Result<void> compare_verdict(StoredRun& run) {
+  std::error_code error;
+  const fs::path file = run.folder / "verdict.json";
+  if (!fs::exists(file, error)) {
+    if (!run.history.cut) run.integrity.notes.push_back("there is no verdict.json beside the history");
+    return {};
+  }
+  auto text = read_text(file);
+  if (!text) return tl::unexpected(text.error());
+  const Json now = to_json(run.verdict);
+  auto written = verdict_from_sealed(*text);
+  if (!written) {
+    const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    Error trouble = written.error();
+    if (json.is_object()) {
+      Json bare = json;
+      bare.erase("seal");
+      const std::string where = first_difference(bare, now);
+      trouble.message += where.empty() ? "" : "; it says " + where + " as the history does";
+    }
+    return tl::unexpected(trouble);
+  }
+  if (auto held = check_head(*written, run.history); !held) return held;
+  if (const std::string where = first_difference(to_json(*written), now); !where.empty()) {
+    run.integrity.notes.push_back(fmt::format(
+        "verdict.json said {} and is intact, but judged again by this version it differs: it said {}",
+        name_of(written->answer), where));
+  }
+  written->folder = run.folder.string();
+  run.written = std::move(*written);
+  return {};
+}
+
+Result<StoredRun> read_run(const CommandContext& context, const fs::path& folder,
+                           const fs::path& file, bool unchained) {
+  StoredRun run;
+  run.folder = folder;
+  auto history = read_history(file.string());
+  if (!history) return tl::unexpected(history.error());
+  if (auto chained = demand_chain(*history, file, unchained); !chained) {
+    return tl::unexpected(chained.error());
+  }
+  run.history = std::move(*history);
+  // Files before anything is read from them: by an edited scenario nothing would mean anything.
+  if (is_verifiable(run)) {
+    auto intact = check_files(folder, run.history, true);
+    if (!intact) return tl::unexpected(within(folder.string(), intact.error()));
+  }
+  fs::path scenario_file = folder / "scenario.yaml";
+  std::string shown = written_file(run.history);  // places point to the file the person wrote
+  if (folder.empty()) {
+    auto named = named_scenario(context, file, run.history);
+    if (!named) return tl::unexpected(named.error());
+    scenario_file = *named;
+  }
+  auto scenario = scenario_in(scenario_file, shown.empty() ? scenario_file.string() : shown,
+                              run.history);
+  if (!scenario) return tl::unexpected(scenario.error());
+  run.scenario = std::move(*scenario);
+  return run;
 }
 
 }  // namespace
@@ -100,28 +196,41 @@ Result<fs::path> find_run(const CommandContext& context, const std::string& run)
                                             run, newest_runs(context.runs)));
 }
 
-Result<Verdict> judge_stored(const fs::path& folder) {
-  auto history = read_history((folder / "history.jsonl").string());
-  if (!history) return tl::unexpected(history.error());
-  auto scenario = stored_scenario(folder, *history);
-  if (!scenario) return tl::unexpected(scenario.error());
+Result<StoredRun> open_stored(const CommandContext& context, const std::string& name,
+                              bool unchained) {
+  std::error_code error;
+  fs::path folder;
+  fs::path file = name;
+  const bool lone = fs::is_regular_file(file, error) &&
+                    !fs::exists(file.parent_path() / "scenario.yaml", error);
+  if (!lone) {
+    auto found = find_run(context, fs::is_regular_file(file, error)
+                                       ? fs::absolute(file).parent_path().string()
+                                       : name);
+    if (!found) return tl::unexpected(found.error());
+    folder = *found;
+    file = folder / "history.jsonl";
+  }
+  auto run = read_run(context, folder, file, unchained);
+  if (!run) return run;
+  const bool verifiable = is_verifiable(*run);
   Expressions expressions;
-  (void)expressions.prepare(expectations_of(*scenario));  // the scenario was accepted with them
-  Verdict verdict = judge(*scenario, *history, expressions);
-  verdict.folder = folder.string();
-  return verdict;
+  (void)expressions.prepare(expectations_of(run->scenario));  // the scenario was accepted with them
+  run->verdict = judge(run->scenario, run->history, expressions);
+  run->verdict.folder = folder.string();
+  if (!verifiable) return run;
+  auto intact = check_files(folder, run->history, run->verdict.answer == Answer::pass);
+  if (!intact) return tl::unexpected(within(folder.string(), intact.error()));
+  run->integrity = std::move(*intact);
+  run->verified = true;
+  if (auto compared = compare_verdict(*run); !compared) {
+    return tl::unexpected(within(folder.string(), compared.error()));
+  }
+  return run;
 }
 
-Result<Verdict> stored_verdict(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::exists(folder / "verdict.json", error)) return judge_stored(folder);
-  auto text = read_text(folder / "verdict.json");
-  if (!text) return tl::unexpected(text.error());
-  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  auto verdict = verdict_from_json(json);
-  if (!verdict) return judge_stored(folder);
-  verdict->folder = folder.string();
-  return verdict;
+int status_of_stored(const Error& error) {
+  return error.kind == ErrorKind::usage ? exit_usage : exit_error;
 }
 
 }  // namespace harness

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/unique_fd.h"
+#include "harness/history/chain.h"
 
 namespace harness {
 namespace {
@@ -41,44 +42,134 @@ tl::unexpected<Error> broken(std::size_t line, const std::string& what) {
                           line, what));
 }
 
+// Why the event with this number cannot stand here.
+std::string misplaced(std::int64_t found, std::int64_t expected) {
+  const std::string follows = fmt::format("event {} follows event {}", found, expected - 1);
+  if (found == expected - 1) return follows + ": it stands here twice";
+  if (found < expected) return follows + ": it stands here again, or was moved";
+  if (found == expected + 1) return fmt::format("{}: event {} was removed, or moved", follows, expected);
+  return fmt::format("{}: events {} to {} were removed, or moved", follows, expected, found - 1);
+}
+
+constexpr std::size_t hash_shown = 16;
+
 }  // namespace
 
-Result<History> parse_history(const std::string& text) {
-  History history;
-  bool ended = false;
-  std::size_t at = 0;
-  for (std::size_t number = 1; at < text.size(); ++number) {
-    const std::size_t newline = text.find('\n', at);
-    const bool whole = newline != std::string::npos;
-    const std::size_t end = whole ? newline : text.size();
-    const bool last = !whole || newline + 1 == text.size();
-    Event event = read_line(std::string_view(text).substr(at, end - at));
-    at = whole ? newline + 1 : text.size();
-    if (event.kind.empty()) {
-      if (!last) return broken(number, "not an event (an object with n, t_us and event)");
-      history.cut = true;
-      history.cut_reason = fmt::format("its last line ({}) is torn", number);
-      return history;
-    }
-    const std::int64_t expected = static_cast<std::int64_t>(history.events.size()) + 1;
-    if (event.n != expected) {
-      return broken(number, fmt::format("event {} follows event {}", event.n, expected - 1));
-    }
-    if (!history.events.empty() && event.t_us < history.events.back().t_us) {
-      return broken(number, fmt::format("time runs backwards, from {} to {} microseconds",
-                                        history.events.back().t_us, event.t_us));
-    }
-    ended = ended || event.kind == "run.end";
-    history.events.push_back(std::move(event));
+struct HistoryReader::Next {
+  std::optional<Event> event;
+  std::string head;
+};
+
+// The head that this line makes; empty in a history without a chain.
+Result<std::string> HistoryReader::linked(std::string_view line, const Event& event) const {
+  const std::size_t number = events_.size() + 1;
+  const auto parts = split_chained(line);
+  const bool chained = events_.empty() ? parts.has_value() : !head_.empty();
+  if (!chained && !parts) return std::string();
+  if (!chained) {
+    return broken(number, fmt::format("{} carries a hash, but the lines before do not: lines were "
+                                      "joined that do not belong together",
+                                      describe(event)));
   }
-  if (!ended) {
+  if (!parts) {
+    return broken(number, fmt::format("{} carries no hash, though the lines before do: it was "
+                                      "inserted or edited",
+                                      describe(event)));
+  }
+  const std::string_view before = events_.empty() ? chain_start : std::string_view(head_);
+  const std::string hash = chain_hash(before, parts->body);
+  if (hash == parts->hash) return hash;
+  return broken(number,
+                fmt::format("{} was edited, or does not belong after {}: by its own bytes and the "
+                            "line before its hash is {}…, but it says {}…",
+                            describe(event),
+                            events_.empty() ? "the beginning" : describe(events_.back()),
+                            hash.substr(0, hash_shown), parts->hash.substr(0, hash_shown)));
+}
+
+Result<HistoryReader::Next> HistoryReader::next(std::string_view line) const {
+  const std::size_t number = events_.size() + 1;
+  Next next;
+  Event event = read_line(line);
+  if (event.kind.empty()) return next;
+  if (event.n != static_cast<std::int64_t>(number)) {
+    return broken(number, misplaced(event.n, static_cast<std::int64_t>(number)));
+  }
+  if (!events_.empty() && event.t_us < events_.back().t_us) {
+    return broken(number, fmt::format("time runs backwards, from {} to {} microseconds",
+                                      events_.back().t_us, event.t_us));
+  }
+  auto head = linked(line, event);
+  if (!head) return tl::unexpected(head.error());
+  next.head = std::move(*head);
+  next.event = std::move(event);
+  return next;
+}
+
+Result<void> HistoryReader::add(std::string_view line) {
+  auto next = this->next(line);
+  if (!next) return tl::unexpected(next.error());
+  if (!next->event) {
+    return broken(events_.size() + 1, "not an event (an object with n, t_us and event)");
+  }
+  ended_ = ended_ || next->event->kind == "run.end";
+  head_ = std::move(next->head);
+  events_.push_back(std::move(*next->event));
+  return {};
+}
+
+Result<std::optional<Event>> HistoryReader::tail(std::string_view line) const {
+  if (!line.ends_with('}')) return std::nullopt;  // torn: no need to read it
+  auto next = this->next(line);
+  if (!next) return tl::unexpected(next.error());
+  return std::move(next->event);
+}
+
+Result<History> HistoryReader::end(std::string_view rest) {
+  History history;
+  if (!rest.empty()) {
+    auto last = tail(rest);
+    if (!last) return tl::unexpected(last.error());
+    if (!*last) {
+      history.cut = true;
+      history.cut_reason = fmt::format("its last line ({}) is torn", events_.size() + 1);
+    } else if (auto added = add(rest); !added) {
+      return tl::unexpected(added.error());
+    }
+  }
+  if (!history.cut && !ended_) {
     history.cut = true;
-    history.cut_reason = history.events.empty()
+    history.cut_reason = events_.empty()
                              ? "it is empty"
                              : fmt::format("it stops after event {} ({}) without run.end",
-                                           history.events.back().n, history.events.back().kind);
+                                           events_.back().n, events_.back().kind);
   }
+  history.events = std::move(events_);
+  history.head = std::move(head_);
+  *this = HistoryReader();
   return history;
+}
+
+Result<History> parse_history(const std::string& text) {
+  HistoryReader reader;
+  const std::string_view all = text;
+  std::size_t at = 0;
+  for (std::size_t newline = all.find('\n'); newline != std::string_view::npos;
+       newline = all.find('\n', at)) {
+    if (auto added = reader.add(all.substr(at, newline - at)); !added) {
+      return tl::unexpected(added.error());
+    }
+    at = newline + 1;
+  }
+  return reader.end(all.substr(at));
+}
+
+std::string describe(const Event& event) {
+  const auto step = event.fields.find("step");
+  if (step == event.fields.end() || !step->is_string()) {
+    return fmt::format("event {} ({})", event.n, event.kind);
+  }
+  return fmt::format("event {} ({} of step {})", event.n, event.kind, step->get<std::string>());
 }
 
 Result<History> read_history(const std::string& path) {

@@ -1,11 +1,14 @@
 // The events of a run: one JSON object a line in history.jsonl, append-only, written as it happens.
 // The judge reads nothing else (beside the scenario's text), so whatever a verdict needs is here.
 //
-// Every event has "n" (from 1, no gaps), "t_us" (microseconds on the run's monotonic clock) and
-// "event". The table of kinds and their fields (all times in microseconds since the run began):
+// Every event has "n" (from 1, no gaps), "t_us" (microseconds on the run's monotonic clock), "event"
+// and, last, "hash": what chains it to the line before (chain.h). The table of kinds and their fields
+// (all times in microseconds since the run began):
 //
 //   run.begin     run_id, scenario, file, seed, harness_version, utc, target, command, provider
 //                 ("docker" | "podman" | "native" | "none"), provider_detail, host{…}, variables{…}
+//   file          path, bytes, sha256 — a file of the run's folder, as soon as it was written and with
+//                 secrets taken out: scenario.yaml, plan.json, then each of evidence/
 //   step.begin    step, kind, line, source            (step = its path, "3" or "3.1" or "f1")
 //   step.end      step, outcome, message, begin_us, end_us, [hint], [last_log[]]
 //                 outcome: ok | failed | inconclusive | error | skipped | interrupted
@@ -38,10 +41,13 @@
 //   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}], [ended[…]: what was
 //                 ended with the run and is nobody's leak]   — after every run
 //   interrupted   signal
-//   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet)
+//   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet); its
+//                 hash is the head of the chain, which verdict.json and the reports name
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/error.h"
@@ -53,17 +59,41 @@ struct Event {
   std::int64_t n = 0;
   std::int64_t t_us = 0;
   std::string kind;
-  Json fields;  // all of the line, "n", "t_us" and "event" included
+  Json fields;  // all of the line, "n", "t_us", "event" and "hash" included
 };
 
 struct History {
   std::vector<Event> events;
   bool cut = false;         // no run.end, or a torn last line: the run was cut off
   std::string cut_reason;   // for the report
+  std::string head;         // of the chain, verified; empty where the lines carry none
 };
 
-// Reads as far as the lines are whole. A torn last line or a missing run.end is `cut`, not an error;
-// a gap in n, time running backwards or an unreadable line before the last is an error.
+// Reads a history line by line. A line that does not follow from those before is an error that says
+// which and why: a gap in n, time running backwards, something that is no event, a hash that is not
+// that of the line. Either every line carries a hash or none does (a history written by hand).
+class HistoryReader {
+ public:
+  Result<void> add(std::string_view line);  // a whole one, without its line break
+  // What stands after the last line break: an event that is whole, or nothing where it is torn.
+  Result<std::optional<Event>> tail(std::string_view line) const;
+  // All that was read, ended by these bytes; afterwards the reader is empty.
+  Result<History> end(std::string_view rest);
+  std::size_t lines() const { return events_.size(); }
+
+ private:
+  struct Next;
+  Result<Next> next(std::string_view line) const;
+  Result<std::string> linked(std::string_view line, const Event& event) const;
+
+  std::vector<Event> events_;
+  std::string head_;
+  bool ended_ = false;
+};
+
+// Reads as far as the lines are whole. A torn last line or a missing run.end is `cut`, not an error.
 Result<History> read_history(const std::string& path);
 Result<History> parse_history(const std::string& text);
+// "event 7 (step.end of step 2)"
+std::string describe(const Event& event);
 }  // namespace harness

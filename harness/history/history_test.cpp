@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "harness/history/digest.h"
 #include "harness/history/event.h"
 #include "harness/history/recorder.h"
 
@@ -108,6 +112,54 @@ TEST(Reading, ACutHistoryIsReadAsFarAsItGoes) {
     EXPECT_EQ(history->cut, at < kWhole.size() - 1) << at;
     EXPECT_EQ(history->cut, !history->cut_reason.empty());
   }
+}
+
+TEST_F(Recording, EveryByteOfAHistoryCounts) {
+  recorder->record("run.begin", {{"run_id", "r"}, {"hash", "of a caller"}});
+  recorder->evidence("log.txt", "one");
+  recorder->record("step.begin", {{"step", "1"}, {"source", "- start: {}"}});
+  recorder->record("run.end", {{"duration_us", 7}});
+  const std::string whole = text("history.jsonl");
+  const auto intact = parse_history(whole);
+  ASSERT_TRUE(intact.has_value()) << to_string(intact.error());
+  EXPECT_EQ(intact->head, intact->events.back().fields["hash"]);
+  EXPECT_EQ(intact->events[1].kind, "file");
+  EXPECT_EQ(intact->events[1].fields["sha256"],
+            "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed");
+  for (std::size_t at = 0; at + 1 < whole.size(); ++at) {
+    std::string edited = whole;
+    edited[at] = static_cast<char>(edited[at] ^ 1);
+    EXPECT_FALSE(parse_history(edited).has_value()) << at << "\n" << edited;
+  }
+}
+
+TEST_F(Recording, AfterATornLineNothingFollows) {
+  // Writes fail as they do on a full disk: a file cannot grow beyond this size.
+  rlimit old{};
+  ::getrlimit(RLIMIT_FSIZE, &old);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  recorder->record("run.begin", Json::object());
+  const rlimit small{200, old.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  recorder->record("fact", {{"text", std::string(200, 'x')}});
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  recorder->record("fact", {{"text", "after"}});
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(recorder->trouble(), HasSubstr("history.jsonl"));
+  auto history = parse_history(text("history.jsonl"));
+  ASSERT_TRUE(history.has_value()) << to_string(history.error());
+  EXPECT_TRUE(history->cut);
+  EXPECT_EQ(history->events.size(), 1u);
+}
+
+TEST(Digest, IsSha256) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_FALSE(digest_of_file("/nowhere/file").has_value());
+}
+
+TEST(Reading, ALineWrittenWholeIsNeverTorn) {
+  EXPECT_FALSE(parse_history(kWhole + "{\"n\":3,\n").has_value());
+  EXPECT_TRUE(parse_history(kWhole + "{\"n\":3,")->cut);
 }
 
 TEST(Reading, WhatWasEditedIsRefused) {

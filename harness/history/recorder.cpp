@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 
 #include "harness/base/unique_fd.h"
+#include "harness/history/chain.h"
+#include "harness/history/digest.h"
 
 namespace harness {
 namespace {
@@ -29,13 +31,12 @@ int write_all(int fd, std::string_view bytes) {
 
 // A file name out of anything: no folder, nothing a shell or a browser would trip over.
 std::string file_name(std::string_view name) {
-  std::string out;
+  std::string out(name.empty() || name.front() == '.' ? 1 : 0, '_');
   for (const char c : name.substr(0, 120)) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '.' || c == '-' || c == '_';
     out += plain ? c : '_';
   }
-  if (out.empty() || out.front() == '.') out.insert(0, "_");
   return out;
 }
 
@@ -58,15 +59,18 @@ struct Recorder::State {
   mutable std::mutex mutex;
   std::int64_t count = 0;
   std::int64_t last_us = 0;
+  std::string head{chain_start};
   std::string trouble;
+  bool broken = false;  // a line may be torn: nothing can follow it
 
   void note(std::string what) {
     if (trouble.empty()) trouble = std::move(what);
   }
 
-  void write_event(std::string_view kind, const Json& fields, bool durably) {
-    const Json clean = redactor.json(fields);
+  // `clean`: without secrets.
+  void write_event(std::string_view kind, const Json& clean, bool durably) {
     std::lock_guard lock(mutex);
+    if (broken) return;
     Json line = Json::object();
     line["n"] = ++count;
     const auto passed = std::chrono::duration_cast<Microseconds>(Clock::now() - begin);
@@ -74,11 +78,13 @@ struct Recorder::State {
     line["t_us"] = last_us;
     line["event"] = kind;
     for (const auto& [key, value] : clean.items()) {
-      if (!line.contains(key)) line[key] = value;
+      if (key != "hash" && !line.contains(key)) line[key] = value;
     }
-    std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string text =
+        chained_line(line.dump(-1, ' ', false, Json::error_handler_t::replace), head);
     text += '\n';
     if (const int error = write_all(history.get(), text); error != 0) {
+      broken = true;
       note(fmt::format("cannot write {}: {}", (folder / "history.jsonl").string(),
                        std::strerror(error)));
     } else if (durably && ::fdatasync(history.get()) != 0) {
@@ -113,11 +119,17 @@ Result<std::unique_ptr<Recorder>> Recorder::create(const std::filesystem::path& 
 }
 
 void Recorder::record(std::string_view kind, Json fields) {
-  state_->write_event(kind, fields, false);
+  state_->write_event(kind, state_->redactor.json(fields), false);
 }
 
 void Recorder::record_durably(std::string_view kind, Json fields) {
-  state_->write_event(kind, fields, true);
+  state_->write_event(kind, state_->redactor.json(fields), true);
+}
+
+// Not through the redactor: digits of a hash are no secret, though they may look like one.
+void Recorder::vouch(const std::string& path, std::string_view bytes) {
+  state_->write_event("file",
+                      {{"path", path}, {"bytes", bytes.size()}, {"sha256", sha256(bytes)}}, false);
 }
 
 std::string Recorder::evidence(std::string_view name, std::string_view bytes, std::size_t most) {
@@ -133,7 +145,10 @@ std::string Recorder::evidence(std::string_view name, std::string_view bytes, st
         ::open((state_->folder / relative).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!file && errno == EEXIST) continue;
     const int error = file ? write_all(file.get(), text) : errno;
-    if (error == 0) return relative;
+    if (error == 0) {
+      vouch(relative, text);
+      return relative;
+    }
     std::lock_guard lock(state_->mutex);
     state_->note(fmt::format("cannot write {}: {}", (state_->folder / relative).string(),
                              std::strerror(error)));

@@ -1,5 +1,6 @@
 // The sole writer of a run's history and evidence. Thread-safe. Each event is written with one
-// write(2) before the call returns, so a killed harness loses at most the event being written.
+// write(2) before the call returns, so a killed harness loses at most the event being written. After
+// a write that failed nothing more is written: what there is stays readable.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -38,7 +39,9 @@ class Recorder {
   void record(std::string_view kind, Json fields);
   void record_durably(std::string_view kind, Json fields);  // and fdatasync: debts before faults
 
-  // Stores bytes under evidence/, redacted, at most `most` bytes kept (head and tail, the cut
+  // Writes down what a file of the run's folder holds, so that `judge` sees if it was edited.
+  void vouch(const std::string& path, std::string_view bytes);
+  // Stores bytes under evidence/ and vouches for them, redacted, at most `most` bytes kept (head and tail, the cut
   // named). Returns the path relative to the run folder: a name taken already gets a number. Empty
   // if it could not be written (see trouble()).
   std::string evidence(std::string_view name, std::string_view bytes, std::size_t most = 1 << 20);

@@ -78,6 +78,11 @@ void Console::headline(const Verdict& verdict) {
                   headline_of(verdict), on_one_line(verdict.seed), seconds(verdict.duration_s));
   for (const auto& part : wrapped(how, width_)) line(part);
   if (!verdict.folder.empty()) line("run " + on_one_line(verdict.folder));
+  // Whole: who keeps this output can tell whether the stored run is still the one that was judged.
+  if (!verdict.head.empty()) {
+    const std::string text = fmt::format("history {} events, head {}", verdict.events, verdict.head);
+    for (const auto& part : wrapped(text, width_)) line(painted(part, "2"));
+  }
 }
 
 void Console::finding(const Finding& finding) {

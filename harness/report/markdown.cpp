@@ -99,6 +99,9 @@ void add_verdict(std::string& out, const Verdict& verdict) {
   out +=
       fmt::format("Target {}, provider {}, seed {}, took {}.\n\n", literal(verdict.target),
                   literal(headline_of(verdict)), code(verdict.seed), seconds(verdict.duration_s));
+  if (!verdict.head.empty()) {
+    out += fmt::format("History: {} events, head {}.\n\n", verdict.events, code(verdict.head));
+  }
   if (!verdict.reason.empty()) out += fmt::format("> {}\n\n", literal(verdict.reason));
   out += "| # | Criterion | Answer | Evidence | Place |\n| --- | --- | --- | --- | --- |\n";
   for (const auto& finding : verdict.findings) {

@@ -59,6 +59,8 @@ Verdict head(const std::string& scenario, Answer answer) {
   verdict.duration_s = 0.84;
   verdict.answer = answer;
   verdict.folder = "reports/runs/20260131T123456Z-" + scenario + "-5eed";
+  verdict.events = 57;
+  verdict.head = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
   return verdict;
 }
 

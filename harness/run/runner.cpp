@@ -77,8 +77,13 @@ std::string signal_text(const RunOptions& options) {
 class Run {
  public:
   Run(const Scenario& scenario, const TargetProfile& target, const Provider& provider,
-      Expressions& expressions, const RunOptions& options)
-      : scenario_(scenario), target_(target), provider_(provider), options_(options) {
+      Expressions& expressions, const RunOptions& options,
+      std::vector<std::pair<std::string, std::string>> inputs)
+      : scenario_(scenario),
+        target_(target),
+        provider_(provider),
+        options_(options),
+        inputs_(std::move(inputs)) {
     live_.plan = options.plan;
     live_.scenario = &scenario;
     live_.root = options.root;
@@ -116,6 +121,7 @@ class Run {
   const TargetProfile& target_;
   const Provider& provider_;
   const RunOptions& options_;
+  const std::vector<std::pair<std::string, std::string>> inputs_;  // name and text of stored files
   Live live_;
   SequenceEnd stopped_;
   std::string skipped_;
@@ -181,6 +187,7 @@ void Run::begin() {
                                        {"provider_detail", detail},
                                        {"host", host_facts()},
                                        {"variables", std::move(variables)}});
+  for (const auto& [name, text] : inputs_) live_.recorder->vouch(name, text);
   began_ = true;
 }
 
@@ -305,15 +312,16 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
                                 const RunOptions& options) {
   auto folder = make_folder(options, scenario);
   if (!folder) return tl::unexpected(folder.error());
-  if (auto kept = write_file(*folder / "scenario.yaml", text_without_secrets(scenario)); !kept) {
-    return tl::unexpected(kept.error());
-  }
   const Redactor redactor = redactor_of(scenario, options);
-  const std::string plan = redactor.json(to_json(*options.plan)).dump(1) + "\n";
-  if (auto kept = write_file(*folder / "plan.json", plan); !kept) return tl::unexpected(kept.error());
+  const std::vector<std::pair<std::string, std::string>> inputs = {
+      {"scenario.yaml", text_without_secrets(scenario)},
+      {"plan.json", redactor.json(to_json(*options.plan)).dump(1) + "\n"}};
+  for (const auto& [name, text] : inputs) {
+    if (auto kept = write_file(*folder / name, text); !kept) return tl::unexpected(kept.error());
+  }
   (void)expressions.prepare(expressions_of(scenario, target));
   {
-    Run run(scenario, target, provider, expressions, options);
+    Run run(scenario, target, provider, expressions, options, inputs);
     if (auto ready = run.set_up(*folder); !ready) return tl::unexpected(ready.error());
     run.walk();
     run.take_down();
@@ -324,11 +332,14 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
   if (!history) return tl::unexpected(history.error());
   RunOutcome outcome{judge(scenario, *history, expressions), *folder};
   outcome.verdict.folder = folder->string();
-  auto written = write_file(*folder / "verdict.json", to_json(outcome.verdict).dump(1) + "\n");
+  auto written = write_file(*folder / "verdict.json", sealed_text(outcome.verdict));
   if (!written) return tl::unexpected(written.error());
   if (outcome.verdict.answer == Answer::pass && !options.keep) {
+    // In one step, so that a run that is killed here is not found with half of its evidence.
     std::error_code ignored;
-    fs::remove_all(*folder / "evidence", ignored);
+    const fs::path going = *folder / ".evidence";
+    fs::rename(*folder / "evidence", going, ignored);
+    fs::remove_all(going, ignored);
   }
   return outcome;
 }

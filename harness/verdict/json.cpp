@@ -190,6 +190,7 @@ Json to_json(const Verdict& verdict) {
   for (const auto& bug : verdict.bugs) out["bugs"].push_back(bug_json(bug));
   out["faults"] = verdict.faults;
   out["harness_leftovers"] = verdict.harness_leftovers;
+  out["history"] = {{"events", verdict.events}, {"head", verdict.head}};
   return out;
 }
 
@@ -217,6 +218,11 @@ Result<Verdict> verdict_from_json(const Json& json) {
   verdict.reason = text_of(json, "reason");
   verdict.interrupted = text_of(json, "interrupted");
   verdict.skipped = boolean_of(json, "skipped");
+  const auto history = json.find("history");
+  if (history != json.end() && history->is_object()) {
+    verdict.events = integer_of(*history, "events");
+    verdict.head = text_of(*history, "head");
+  }
   read_lists(verdict, json);
   return verdict;
 }

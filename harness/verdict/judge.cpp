@@ -261,6 +261,8 @@ Verdict judge(const Scenario& scenario, const History& history, Expressions& exp
 
   Verdict verdict;
   fill_head(verdict, scenario, record);
+  verdict.events = static_cast<std::int64_t>(history.events.size());
+  verdict.head = history.head;
   for (const auto& criterion : scenario.criteria) {
     verdict.findings.push_back(judge_criterion(input, criterion, verdict.provider));
     spoil_after(input, stop, verdict.findings.back());

@@ -90,6 +90,8 @@ struct Verdict {
   std::vector<std::string> harness_leftovers;
   std::vector<std::string> faults;  // "pause: struck, healed"
   std::string folder;               // of the run, for links to evidence
+  std::int64_t events = 0;          // how many this was judged from
+  std::string head;                 // of their chain; empty where the history carries none
 };
 
 // What judging evaluates: `expressions` must have been prepared with (at least) these.
@@ -99,6 +101,13 @@ Verdict judge(const Scenario& scenario, const History& history, Expressions& exp
 
 Json to_json(const Verdict& verdict);  // reports/schema/verdict.schema.json, "schema": 1
 Result<Verdict> verdict_from_json(const Json& json);
+
+// The bytes of verdict.json: the verdict and, last, a seal, the SHA-256 over the head of the history's
+// chain and what stands before it. Read back, an edited one is an error of kind `invalid`.
+std::string sealed_text(const Verdict& verdict);
+Result<Verdict> verdict_from_sealed(const std::string& text);
+// Where two verdicts differ first: "/findings/0/answer: "pass", not "fail""; empty where they do not.
+std::string first_difference(const Json& one, const Json& other);
 
 // 0 pass · 1 fail · 2 inconclusive · 3 error · 6 our own leftovers · 128+n interrupted; a proven
 // fail is 1 whatever else happened; then 3, 6, 128+n, 2.

@@ -1,0 +1,68 @@
+// verdict.json: a verdict that shows when it was edited.
+#include <fmt/format.h>
+
+#include "harness/history/chain.h"
+#include "harness/verdict/record.h"
+#include "harness/verdict/verdict.h"
+
+namespace harness {
+namespace {
+
+constexpr std::string_view body_closes = "\n}\n";
+constexpr std::string_view seal_opens = ",\n \"seal\": \"";
+constexpr std::string_view seal_closes = "\"\n}\n";
+constexpr std::size_t seal_digits = 64;
+
+std::string pointer_to(const std::string& parent, const std::string& key) { return parent + "/" + key; }
+
+std::string difference(const std::string& at, const Json& one, const Json& other) {
+  if (one == other) return {};
+  if (one.is_object() && other.is_object()) {
+    for (const auto& [key, value] : one.items()) {
+      const auto found = other.find(key);
+      if (found == other.end()) return fmt::format("{}: only in the first", pointer_to(at, key));
+      if (auto seen = difference(pointer_to(at, key), value, *found); !seen.empty()) return seen;
+    }
+    for (const auto& [key, value] : other.items()) {
+      if (!one.contains(key)) return fmt::format("{}: only in the second", pointer_to(at, key));
+    }
+  }
+  if (one.is_array() && other.is_array() && one.size() == other.size()) {
+    for (std::size_t index = 0; index < one.size(); ++index) {
+      auto seen = difference(pointer_to(at, std::to_string(index)), one[index], other[index]);
+      if (!seen.empty()) return seen;
+    }
+  }
+  return fmt::format("{}: {}, not {}", at, compact(one, 120), compact(other, 120));
+}
+
+}  // namespace
+
+std::string sealed_text(const Verdict& verdict) {
+  std::string body = to_json(verdict).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string seal = chain_hash(verdict.head, body);
+  body.resize(body.size() - body_closes.size());
+  return body.append(seal_opens).append(seal).append(seal_closes);
+}
+
+Result<Verdict> verdict_from_sealed(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto verdict = verdict_from_json(json);
+  if (!verdict) return verdict;
+  const auto edited = [](const char* why) {
+    return fail(ErrorKind::invalid, fmt::format("verdict.json was edited: {}", why));
+  };
+  const std::size_t tail = seal_opens.size() + seal_digits + seal_closes.size();
+  if (text.size() < tail || !text.ends_with(seal_closes)) return edited("it carries no seal");
+  const std::size_t at = text.size() - tail;
+  if (text.compare(at, seal_opens.size(), seal_opens) != 0) return edited("it carries no seal");
+  const std::string body = text.substr(0, at).append(body_closes);
+  if (text.compare(at + seal_opens.size(), seal_digits, chain_hash(verdict->head, body)) != 0) {
+    return edited("its seal does not fit its bytes");
+  }
+  return verdict;
+}
+
+std::string first_difference(const Json& one, const Json& other) { return difference("", one, other); }
+
+}  // namespace harness
