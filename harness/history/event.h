@@ -40,6 +40,8 @@
 //   fact          name, value, text                 — `observe`, and what the runner itself knows
 //   leftovers     found[{kind, what, whose ("daemon" | "harness"), removed}], [ended[…]: what was
 //                 ended with the run and is nobody's leak]   — after every run
+//   survey        step, … — what the control run of `prove` saw of its world (prove/surveyor.h); no
+//                 verdict looks at it
 //   interrupted   signal
 //   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet); its
 //                 hash is the head of the chain, which verdict.json and the reports name

@@ -243,7 +243,10 @@ StepResult run_step(Live& live, Session& session, const Step& step, const Limit&
                                        {"line", step.span.line},
                                        {"source", step.source}});
   StepResult result;
-  const Limit own = step.timeout ? limit.within(*step.timeout) : limit;
+  Limit own = step.timeout ? limit.within(*step.timeout) : limit;
+  if (live.saboteur && !branch) {
+    if (const auto patience = live.saboteur->patience(step)) own = own.within(*patience);
+  }
   auto seen = execute_step(live, session, step, own, branch);
   if (!seen) {
     result.outcome = limit.stopped() ? "interrupted" : outcome_of(seen.error(), is_probe(step));

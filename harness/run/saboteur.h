@@ -5,6 +5,7 @@
 // call: before faults are healed, `finally` runs, the daemon is ended and leftovers are counted.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "harness/base/clock.h"
@@ -39,6 +40,9 @@ class Saboteur {
   virtual bool swallows_fault(const std::string& step, const std::string& fault) {
     return (void)step, (void)fault, false;
   }
+  // How long a step may take, where the strike makes sure that what it waits for never comes: the wait
+  // then ends as it would have ended anyway, only sooner. Asked of every step beside branches.
+  virtual std::optional<Milliseconds> patience(const Step& step) { return (void)step, std::nullopt; }
   virtual void finish() {}
 };
 }  // namespace harness

@@ -1,0 +1,45 @@
+// cut-reply: the connections of requests in flight are shut down in the daemon's place, before a
+// background group is joined.
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "harness/prove/blow.h"
+#include "harness/prove/course.h"
+#include "harness/prove/in_flight.h"
+#include "harness/prove/rows.h"
+#include "harness/prove/sockets.h"
+
+namespace harness {
+namespace {
+
+std::vector<Place> places_to_cut(const ProofSubject& subject) {
+  std::vector<Place> places;
+  for (const auto& flight : requests_in_flight(Course(subject))) places.push_back(flight.place);
+  return places;
+}
+
+Result<std::string> cut_all(Live& live, const Limit&) {
+  if (!live.session.daemon_running()) return fail(ErrorKind::environment, "no daemon was running");
+  const Child& daemon = *live.session.daemon;
+  int cut = 0;
+  for (const auto& socket : sockets_of(daemon, live.session.workspace->port())) {
+    if (!socket.established) continue;
+    auto copy = copy_socket(daemon, socket);
+    if (!copy) return tl::unexpected(copy.error());
+    if (::shutdown(copy->get(), SHUT_RDWR) == 0) ++cut;
+  }
+  if (cut > 0) return fmt::format("shut {} connections down", cut);
+  return fail(ErrorKind::environment, "no request was in flight");
+}
+
+std::unique_ptr<Strike> cut(const ProofSubject& subject, const Place& place) {
+  const Course course(subject);
+  const Passage* passage = course.find(place.step);
+  const bool joins = passage && passage->step->kind == "join";
+  return strike_once(subject, place, joins ? Moment::before_step : Moment::after_step, cut_all);
+}
+
+}  // namespace
+
+const WorldSabotage cut_reply = {"cut-reply", "requests in flight are cut", places_to_cut, cut};
+}  // namespace harness

@@ -1,0 +1,44 @@
+// Groups between their `background` and their `join`.
+#include "harness/prove/in_flight.h"
+
+#include <algorithm>
+#include <map>
+
+namespace harness {
+namespace {
+
+std::string group_of(const Step& step) {
+  const Node* group = step.arguments.find("group");
+  if (group && group->is_scalar()) return group->text;
+  return step.name.empty() ? "background-" + step.path : step.name;
+}
+
+}  // namespace
+
+std::vector<Flight> requests_in_flight(const Course& course) {
+  std::vector<Flight> flights;
+  std::vector<std::string> open;
+  const Passage* asked = nullptr;
+  std::map<std::string, std::size_t> flight_of;  // step → index
+  for (const auto& passage : course.passages()) {
+    const Step& step = *passage.step;
+    if (step.kind == "background") {
+      if (open.empty()) asked = nullptr;
+      open.push_back(group_of(step));
+    } else if (!open.empty() && !asked && (step.kind == "signal" || step.kind == "fault")) {
+      asked = &passage;
+    } else if (step.kind == "join") {
+      const std::string group = group_of(step);
+      const bool known = std::erase(open, group) > 0;
+      if (!known || !judged(step)) continue;
+      const std::string at = asked ? asked->step->path : step.path;
+      const auto [found, fresh] = flight_of.try_emplace(at, flights.size());
+      if (fresh) flights.push_back({{"", at}, {}});
+      Flight& flight = flights[found->second];
+      flight.place.detail += (flight.place.detail.empty() ? "" : ", ") + group;
+      flight.joins.push_back(&passage);
+    }
+  }
+  return flights;
+}
+}  // namespace harness
