@@ -178,6 +178,42 @@ class BlackBox(unittest.TestCase):
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertIn("left behind by the daemon", done.stdout)
 
+    def fleeing(self):
+        """Processes of the manner `flees`: by their arguments alone, all else they have shed."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and b"\0fleeing\0" in (entry / "cmdline").read_bytes():
+                    found.append(entry.name)
+            except OSError:
+                continue
+        return found
+
+    def test_flees(self):
+        """What re-forks every millisecond in new sessions, without environment, is ended and named."""
+        ways = json.loads(subprocess.run([HARNESS, "doctor", "--json"], env=self.environment, text=True,
+                                         stdout=subprocess.PIPE, check=True).stdout)["offers"]
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        for way, offer in (("cgroup", "cgroup v2"), ("pid-namespace", "PID namespace")):
+            if not ways[offer]["there"]:
+                continue
+            done = self.run_harness(file, "flees", "--contain", way)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn("left behind by the daemon", done.stdout)
+            self.assertIn(f"contained by {offer}", done.stdout)
+            self.assertEqual([self.fleeing() for _ in range(10)], [[]] * 10, way)
+
+    def test_multiplies(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "multiplies", "--set", "target.vars.times=500")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("left behind by the daemon", done.stdout)
+
+    def test_ignores_all(self):
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {signal: HUP}\n")
+        done = self.run_harness(file, "ignores-all", seconds=12)
+        self.assertEqual(done.returncode, 1, done.stdout)
+
     def patient(self):
         """The same target, with time to get ready and to leave."""
         text = (pathlib.Path(ROOT) / "fixtures/targets/misbehaving.yaml").read_text()

@@ -50,7 +50,8 @@ int command_clean(const CommandContext& context, std::optional<int> keep, bool d
   int status = exit_pass;
   const auto dead = find_dead_runs(true);
   for (const auto& run : dead) {
-    context.out << fmt::format("run {} ({}): {}\n", run.run_id, run.folder.string(), run.why);
+    const std::string what = run.folder.empty() ? run.group : run.folder.string();
+    context.out << fmt::format("run {} ({}): {}\n", run.run_id, what, run.why);
     if (dry_run) continue;
     for (const auto& item : clean_dead_run(run, heal_recorded,
                                            Limit::after(clean_time, context.stop))) {

@@ -60,6 +60,7 @@ struct RunArguments {
   std::vector<std::pair<std::string, std::string>> reports;  // format, file ("-": standard output)
   std::string provider;  // "", docker, podman, native
   std::string require;   // "docker": without it an error, not a fallback
+  std::string contain;   // how runs are contained (target/enclosure.h): "", auto, cgroup, …
   std::optional<Milliseconds> timeout;
   int repeat = 1;
   bool keep = false;        // keep all evidence on success too

@@ -11,13 +11,15 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <ostream>
 
 #include "harness/base/json.h"
 #include "harness/base/unique_fd.h"
 #include "harness/cli/commands.h"
 #include "harness/run/world.h"
+#include "harness/target/cgroup.h"
+#include "harness/target/enclosure.h"
+#include "harness/target/pid_namespace.h"
 
 namespace harness {
 namespace {
@@ -71,34 +73,30 @@ Capability pidfd() {
           "no scenario can run: signals might hit a reused pid (needs Linux 5.3)"};
 }
 
-Capability cgroup_kill() {
-  std::ifstream mounts("/proc/self/mountinfo");
-  std::string where;
-  for (std::string line; std::getline(mounts, line);) {
-    if (line.find(" - cgroup2 ") == std::string::npos) continue;
-    std::size_t begin = 0;
-    for (int field = 0; field < 4; ++field) begin = line.find(' ', begin) + 1;
-    where = line.substr(begin, line.find(' ', begin) - begin);
-  }
-  Capability finding{"cgroup v2 kill", false, "no cgroup v2 hierarchy is mounted",
-                  "a process that clears its environment and leaves its parent may escape the sweep"};
-  if (where.empty()) return finding;
-  const fs::path probe = fs::path(where) / fmt::format("aima-doctor-{}", ::getpid());
-  std::error_code error;
-  if (!fs::create_directory(probe, error)) {
-    finding.found = fmt::format("no group can be made in {}: {}", where, error.message());
-    return finding;
-  }
-  finding.there = fs::exists(probe / "cgroup.kill", error);
-  finding.found = finding.there ? where : "cgroup.kill is missing (needs Linux 5.14)";
-  fs::remove(probe, error);
-  return finding;
+// By doing what a run does: being allowed to is more than being there.
+Capability cgroup() {
+  const auto made = RunGroup::make("doctor");
+  return {"cgroup v2", made.has_value(),
+          made ? fs::path((*made)->path()).parent_path().string() : made.error().message,
+          "runs are contained by a PID namespace, or by marks; what clears its environment, leaves its "
+          "session and forks on can outrun the marks"};
 }
 
 Capability pid_namespace() {
-  const int error = in_child([] { return ::unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? 0 : errno; });
-  return {"PID namespace", error == 0, error == 0 ? "" : std::string(::strerrordesc_np(error)),
-          "a run is contained by process groups and marks instead of a namespace (root has it)"};
+  const auto made = RunNamespace::make(-1);
+  return {"PID namespace", made.has_value(),
+          made ? "with --contain pid-namespace, or where there is no cgroup v2" : made.error().message,
+          "--contain pid-namespace cannot be had: nothing ends a run's processes when the harness is "
+          "killed before `clean`"};
+}
+
+Capability containment() {
+  const auto enclosed = enclose("doctor");
+  const std::string by = enclosed ? enclosed->by : enclosed.error().message;
+  (void)open_enclosure("doctor", Limit::after(Milliseconds(1000)));
+  return {"runs contained by", !by.starts_with("marks"), by,
+          "every process of a run carries AIMA_RUN and comes to the harness when its parent dies; one "
+          "that clears it, and outlives a killed harness, is not found by `clean`"};
 }
 
 Capability ptrace_allowed() {
@@ -141,8 +139,9 @@ int command_doctor(const CommandContext& context, bool json) {
   utsname name{};
   ::uname(&name);
   const std::vector<Capability> findings = {container_engine(), sqlite(),       subreaper(),
-                                         pidfd(),            cgroup_kill(),  pid_namespace(),
-                                         ptrace_allowed(),   fuse(),         sandbox_space()};
+                                         pidfd(),            cgroup(),       pid_namespace(),
+                                         containment(),      ptrace_allowed(), fuse(),
+                                         sandbox_space()};
   if (json) {
     Json all = Json::object();
     all["system"] = fmt::format("{} {} {}", name.sysname, name.release, name.machine);

@@ -159,6 +159,8 @@ void add_run(CLI::App& app, Given& given) {
       ->check(one_of({"auto", "docker", "podman", "native"}));
   command->add_option("--require", given.run.require, "docker: an error without it, not a fallback")
       ->check(one_of({"docker"}));
+  command->add_option("--contain", given.run.contain, "what holds a run's processes together; default auto")
+      ->check(one_of({"auto", "cgroup", "pid-namespace", "marks"}));
   command->add_option("--timeout", given.timeout, "for each scenario, in place of its own: 90s");
   command->add_option("-j,--jobs", given.run.jobs, "how many scenarios at once; default 1")
       ->check(CLI::Range(1, 64));

@@ -175,7 +175,8 @@ void tell_dead_runs(const CommandContext& context) {
   if (dead.empty()) return;
   context.err << fmt::format("note: {} earlier run{} ended without cleaning up ({}: {}); remove what "
                              "is left with `aima-harness clean`\n",
-                             dead.size(), dead.size() == 1 ? "" : "s", dead.front().folder.string(),
+                             dead.size(), dead.size() == 1 ? "" : "s", (dead.front().folder.empty() ? dead.front().group
+                                                           : dead.front().folder.string()),
                              dead.front().why);
 }
 

@@ -4,6 +4,7 @@
 #include "harness/plan/plan.h"
 #include "harness/run/interrupts.h"
 #include "harness/run/runner.h"
+#include "harness/target/enclosure.h"
 
 namespace harness {
 
@@ -26,6 +27,7 @@ Verdict run_selected(const CommandContext& context, const RunArguments& argument
                      std::uint64_t seed, const std::function<void(const Step&)>& on_step) {
   const Plan plan =
       make_plan(selected.scenario, selected.target.name, arguments.selection.settings, seed);
+  contain_by(contain_of(arguments.contain).value_or(Contain::automatic));
   RunOptions options;
   options.root = context.root;
   options.runs = context.runs;

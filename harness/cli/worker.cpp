@@ -40,6 +40,7 @@ Result<ReadJob> read_job(const std::string& text, const std::stop_token& stop) {
   if (!job.at("timeout_ms").is_null()) {
     read.arguments.timeout = Milliseconds(job.at("timeout_ms").get<std::int64_t>());
   }
+  read.arguments.contain = job.at("contain").get<std::string>();
   read.arguments.keep = job.at("keep").get<bool>();
   read.seed = job.at("seed").get<std::uint64_t>();
   read.root = job.at("root").get<std::string>();

@@ -35,12 +35,15 @@ namespace process = boost::process;
 // Our own threads block the signals that the main loop reads; a child must not inherit that. Nor our
 // descriptors: process::limit_handles would close the redirected output too, so they are marked.
 struct CleanChild : process::extend::handler {
+  explicit CleanChild(int group_entrance) : entrance(group_entrance) {}
+  int entrance;
   template <typename Executor>
   void on_exec_setup(Executor&) const {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     signal(SIGPIPE, SIG_DFL);
+    if (entrance >= 0) (void)!::write(entrance, "0", 1);  // refused: its mark and group tell
     ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
   }
 };
@@ -135,7 +138,8 @@ Result<CommandResult> run_command(const Command& command, const Limit& limit) {
   process::child child(*program, process::args(arguments), environment,
                        process::start_dir(command.folder.empty() ? "." : command.folder),
                        process::std_in < process::null, process::std_out > out_pipe,
-                       process::std_err > err_pipe, group, CleanChild(),
+                       process::std_err > err_pipe, group,
+                       CleanChild(command.group_entrance),
                        error);
   if (error) {
     return fail(ErrorKind::environment, "cannot run " + *program + ": " + error.message());

@@ -16,6 +16,7 @@ struct Command {
   std::map<std::string, std::string> environment;  // the whole of it
   std::string folder;                              // working directory; empty: ours
   std::size_t most_bytes = 8u << 20;               // kept of stdout and of stderr, each
+  int group_entrance = -1;  // a cgroup.procs: it moves itself there before it is executed; -1: none
 };
 
 struct CommandResult {

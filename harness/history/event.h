@@ -6,7 +6,8 @@
 // (all times in microseconds since the run began):
 //
 //   run.begin     run_id, scenario, file, seed, harness_version, utc, target, command, provider
-//                 ("docker" | "podman" | "native" | "none"), provider_detail, host{…}, variables{…}
+//                 ("docker" | "podman" | "native" | "none"), provider_detail, host{…}, containment
+//                 ("cgroup v2"), variables{…}
 //   file          path, bytes, sha256 — a file of the run's folder, as soon as it was written and with
 //                 secrets taken out: scenario.yaml, plan.json, then each of evidence/
 //   step.begin    step, kind, line, source            (step = its path, "3" or "3.1" or "f1")

@@ -3,6 +3,7 @@
 
 #include "harness/clients/command.h"
 #include "harness/probes/rows.h"
+#include "harness/target/enclosure.h"
 
 namespace harness {
 namespace {
@@ -36,7 +37,8 @@ std::string tail(const std::string& text) {
 
 Result<Observation> run_and_judge(Session& session, const Arguments& arguments,
                                   const std::vector<std::string>& argv, const Limit& limit) {
-  Command command{argv, environment_of(session), session.workspace->root().string(), 8u << 20};
+  Command command{argv, environment_of(session), session.workspace->root().string(), 8u << 20,
+                  group_entrance(session.run_id)};
   auto result = run_command(command, limit);
   if (!result) return tl::unexpected(result.error());
   double ms = std::chrono::duration<double, std::milli>(result->end - result->begin).count();

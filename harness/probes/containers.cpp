@@ -39,7 +39,7 @@ Result<Json> native_list(const Session& session, const std::vector<std::string>&
     bool wanted = true;
     for (const auto& label : labels) wanted = wanted && has_label(own, label);
     if (!wanted) continue;
-    auto pid = instance.value("pid", 0);
+    auto pid = pid_outside(session.run_id, instance.value("pid", 0));
     auto ticks = instance.value("start_ticks", std::uint64_t{0});
     auto status = read_status(pid);
     bool alive = status && status->start_ticks == ticks && status->state != 'Z' && status->state != 'X';

@@ -77,6 +77,9 @@ void Console::headline(const Verdict& verdict) {
       fmt::format("target {} · provider {} · seed {} · {}", on_one_line(verdict.target),
                   headline_of(verdict), on_one_line(verdict.seed), seconds(verdict.duration_s));
   for (const auto& part : wrapped(how, width_)) line(part);
+  if (!verdict.containment.empty())
+    for (const auto& part : wrapped("contained by " + on_one_line(verdict.containment), width_))
+      line(part);
   if (!verdict.folder.empty()) line("run " + on_one_line(verdict.folder));
   // Whole: who keeps this output can tell whether the stored run is still the one that was judged.
   if (!verdict.head.empty()) {

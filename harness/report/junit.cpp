@@ -100,6 +100,7 @@ void add_properties(pugi::xml_node suite, const Verdict& verdict) {
   add("run", verdict.run_id);
   add("target", verdict.target);
   add("provider", headline_of(verdict));
+  if (!verdict.containment.empty()) add("containment", verdict.containment);
   add("seed", verdict.seed);
   add("answer", name_of(verdict.answer));
   if (!verdict.reason.empty()) add("reason", verdict.reason);

@@ -97,8 +97,11 @@ void add_verdict(std::string& out, const Verdict& verdict) {
                        verdict.origin.empty() ? "" : " (" + literal(verdict.origin) + ")");
   }
   out +=
-      fmt::format("Target {}, provider {}, seed {}, took {}.\n\n", literal(verdict.target),
-                  literal(headline_of(verdict)), code(verdict.seed), seconds(verdict.duration_s));
+      fmt::format("Target {}, provider {}, seed {}, took {}{}.\n\n", literal(verdict.target),
+                  literal(headline_of(verdict)), code(verdict.seed), seconds(verdict.duration_s),
+                  verdict.containment.empty()
+                      ? ""
+                      : ", contained by " + literal(on_one_line(verdict.containment)));
   if (!verdict.head.empty()) {
     out += fmt::format("History: {} events, head {}.\n\n", verdict.events, code(verdict.head));
   }

@@ -54,6 +54,7 @@ Verdict head(const std::string& scenario, Answer answer) {
   verdict.seed = "5eed";
   verdict.target = "aima";
   verdict.provider = "native";
+  verdict.containment = "cgroup v2";
   verdict.provider_detail = "native processes: no engine answers at /var/run/docker.sock";
   verdict.utc = "2026-01-31T12:34:56.789Z";
   verdict.duration_s = 0.84;

@@ -186,6 +186,7 @@ void Run::begin() {
                                        {"provider", live_.session.provider},
                                        {"provider_detail", detail},
                                        {"host", host_facts()},
+                                       {"containment", live_.workspace->contained_by()},
                                        {"variables", std::move(variables)}});
   for (const auto& [name, text] : inputs_) live_.recorder->vouch(name, text);
   began_ = true;

@@ -16,6 +16,7 @@
 #include <poll.h>
 
 #include "harness/target/containment.h"
+#include "harness/target/enclosure.h"
 #include "harness/target/output_log.h"
 #include "harness/target/process_info.h"
 #include "harness/target/spawn.h"
@@ -152,15 +153,17 @@ void Child::State::watch() {
 
 Result<std::unique_ptr<Child>> Child::spawn(const SpawnOptions& options) {
   auto state = std::make_unique<State>(options);
-  auto spawned = spawn_process(options);
+  const auto mark = options.environment.find("AIMA_RUN");
+  const std::string run_id = mark == options.environment.end() ? "" : mark->second;
+  const auto unreaped = making_child();
+  auto spawned = spawn_process(options, placement_of(run_id));
   if (!spawned) return tl::unexpected(spawned.error());
   state->pid = spawned->pid;
   state->pidfd = std::move(spawned->pidfd);
   state->pipe = std::move(spawned->output);
   // It is not reaped yet, so /proc has it, dead or alive.
   if (const auto info = read_process(state->pid)) state->start_ticks = info->start_ticks;
-  const auto mark = options.environment.find("AIMA_RUN");
-  remember_child(state->pid, mark == options.environment.end() ? "" : mark->second);
+  remember_child(state->pid, run_id);
   state->watcher = std::thread([raw = state.get()] { raw->watch(); });
   return std::unique_ptr<Child>(new Child(std::move(state)));
 }

@@ -15,9 +15,12 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <sstream>
+#include <thread>
 
 #include "harness/base/json.h"
 #include "harness/base/unique_fd.h"
+#include "harness/target/enclosure.h"
 #include "harness/target/process_info.h"
 #include "harness/target/wait.h"
 
@@ -26,6 +29,7 @@ namespace {
 
 struct Book {
   std::mutex mutex;
+  std::shared_mutex making;  // shared by who makes a child, alone for who reaps adopted ones
   std::multiset<std::string> runs;
   std::map<pid_t, std::string> children;  // ours, spawned by Child: it reaps them
 };
@@ -34,6 +38,8 @@ Book& book() {
   static auto* only = new Book;  // children may be forgotten by destructors of statics
   return *only;
 }
+
+constexpr Milliseconds end_of_run(2000);
 
 using Table = std::map<pid_t, ProcessInfo>;
 
@@ -109,7 +115,7 @@ std::optional<NativeEngine> engine_of(const std::filesystem::path& path, const T
     return std::nullopt;
   if (labels.value("aima.run", Json()) != run_id) return std::nullopt;
   if (file.contains("boot_id") && file["boot_id"] != boot_id()) return std::nullopt;
-  const auto process = table.find(pid.get<pid_t>());
+  const auto process = table.find(pid_outside(run_id, pid.get<pid_t>()));
   if (process == table.end() || process->second.start_ticks != ticks.get<std::uint64_t>())
     return std::nullopt;
   NativeEngine engine;
@@ -131,6 +137,22 @@ std::vector<NativeEngine> engines(const std::string& folder, const Table& table,
     if (auto engine = engine_of(entry->path(), table, run_id)) found.push_back(std::move(*engine));
   return found;
 }
+// Ended children in a session that is neither ours nor of a Child: their parents died before them.
+void reap_adopted() {
+  const std::unique_lock alone(book().making);
+  const pid_t session = ::getsid(0);
+  std::error_code ignored;
+  for (auto task = std::filesystem::directory_iterator("/proc/self/task", ignored);
+       !ignored && task != std::filesystem::directory_iterator(); task.increment(ignored)) {
+    std::istringstream pids(read_text((task->path() / "children").string()));
+    for (pid_t pid = 0; pids >> pid;) {
+      const auto info = read_process(pid);
+      if (!info || info->state != 'Z' || info->session == session) continue;
+      const std::lock_guard lock(book().mutex);
+      if (!book().children.contains(pid)) ::waitpid(pid, nullptr, WNOHANG);
+    }
+  }
+}
 }  // namespace
 
 void begin_run(const std::string& run_id) {
@@ -138,9 +160,11 @@ void begin_run(const std::string& run_id) {
   book().runs.insert(run_id);
 }
 void end_run(const std::string& run_id) {
+  (void)open_enclosure(run_id, Limit::after(end_of_run));
   const std::lock_guard lock(book().mutex);
   if (const auto at = book().runs.find(run_id); at != book().runs.end()) book().runs.erase(at);
 }
+std::shared_lock<std::shared_mutex> making_child() { return std::shared_lock(book().making); }
 void remember_child(pid_t pid, const std::string& run_id) {
   const std::lock_guard lock(book().mutex);
   book().children[pid] = run_id;
@@ -151,7 +175,20 @@ void forget_child(pid_t pid) {
 }
 
 Result<void> become_subreaper() {
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0) return {};
+  static const bool reaping = [] {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    ::pthread_sigmask(SIG_BLOCK, &children, nullptr);
+    std::thread([children] {
+      while (true) {
+        ::sigwaitinfo(&children, nullptr);
+        reap_adopted();
+      }
+    }).detach();  // until the process ends
+    return true;
+  }();
+  if (reaping && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0) return {};
   return fail(ErrorKind::environment,
               std::string("the kernel refuses to make the harness a child subreaper: ") +
                   ::strerrordesc_np(errno));
@@ -172,12 +209,15 @@ std::vector<FoundProcess> find_processes(const std::string& run_id,
   std::map<pid_t, FoundProcess> by_instance;
   for (auto& engine : engines(instance_files, table, run_id))
     by_instance.emplace(engine.process.pid, std::move(engine.process));
+  const auto listed = enclosed_processes(run_id);
+  const std::set<pid_t> enclosed(listed.begin(), listed.end());
   std::vector<FoundProcess> found;
   for (const auto& [pid, info] : table) {
     if (pid == ::getpid() || info.start_ticks < since) continue;
     const auto engine = by_instance.find(pid);
     std::string why = why_of_run(table, info, run_id, children, only_run);
     if (why.empty() && engine != by_instance.end()) why = engine->second.why;
+    if (why.empty() && enclosed.contains(pid)) why = "in the cgroup or PID namespace of the run";
     if (why.empty()) continue;
     found.push_back({pid, info.start_ticks, command_line(pid), why,
                      engine == by_instance.end() ? "" : engine->second.engine});
@@ -221,6 +261,8 @@ Result<std::vector<FoundProcess>> end_all(const std::string& run_id,
   std::vector<FoundProcess> ended;
   while (true) {
     const auto found = find_processes(run_id, instance_files);
+    // At once, and what forks faster than it can be listed as well.
+    if (auto gone = end_enclosed(run_id, limit); !gone) return tl::unexpected(gone.error());
     if (found.empty()) return ended;
     if (limit.expired())
       return fail(ErrorKind::environment, std::to_string(found.size()) +

@@ -1,11 +1,12 @@
 // Finds and ends every process of a run, and only those (rules 8 and 9). A process is of a run if it
-// carries AIMA_RUN=<run id> in its environment, descends from our children, or was re-parented to us
-// as their subreaper. Signalled through a pidfd after its start time was read twice.
+// carries AIMA_RUN=<run id> in its environment, descends from our children, was re-parented to us as
+// their subreaper, or is in the run's cgroup or PID namespace (enclosure.h). Signalled through a pidfd after its start time was read twice.
 #pragma once
 #include <sys/types.h>
 
 #include <cstdint>
 #include <map>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct FoundProcess {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
   std::string command;
-  std::string why;   // "marked AIMA_RUN", "descendant of 123", "re-parented to us"
+  std::string why;   // "marked AIMA_RUN", "descendant of 123", "re-parented to us", "in the cgroup of the run"
   std::string engine;  // the instance file that names it, without ".json"; empty: no native engine
 };
 
@@ -32,7 +33,10 @@ struct NativeEngine {
 std::vector<NativeEngine> native_engines(const std::string& run_id,
                                          const std::string& instance_files);
 
-Result<void> become_subreaper();  // once, at the start of the harness
+// Once, by the main thread, at the start of the harness. From then on adopted processes are reaped as
+// they end: those in sessions of their own that no Child spawned. Blocks SIGCHLD, here and in every
+// thread that is made later.
+Result<void> become_subreaper();
 
 // Zombies are left out: they are dead. `instance_files`: the folder of native engines' instance files
 // ("" for none); a file is believed only if it carries the label aima.run=<run id> and /proc shows
@@ -44,14 +48,16 @@ std::vector<FoundProcess> find_processes(const std::string& run_id,
 // the one found any more (other start ticks) is left alone and counts as gone.
 Result<void> end_process(const FoundProcess& process, const Limit& limit);
 
-// Finds and ends until nothing is found: a process may fork while it is looked for. Answers what was
-// ended.
+// Finds and ends until nothing is found and the kernel says that the cgroup is empty: a process may
+// fork while it is looked for. Answers what was found and ended.
 Result<std::vector<FoundProcess>> end_all(const std::string& run_id,
                                           const std::string& instance_files, const Limit& limit);
 
 // The book that tells the runs of one harness apart. Workspace and Child keep it.
 void begin_run(const std::string& run_id);
 void end_run(const std::string& run_id);
+// Held from before a child is made until remember_child knows it: no child is taken for an adopted one.
+std::shared_lock<std::shared_mutex> making_child();
 void remember_child(pid_t pid, const std::string& run_id);
 void forget_child(pid_t pid);
 }  // namespace harness

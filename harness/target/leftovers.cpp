@@ -10,7 +10,9 @@
 #include <set>
 #include <sstream>
 
+#include "harness/target/cgroup.h"
 #include "harness/target/containment.h"
+#include "harness/target/enclosure.h"
 #include "harness/target/orphaned_calls.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
@@ -26,8 +28,15 @@ Json leftover(const char* kind, std::string what, const char* whose) {
 
 std::string label_of(const std::string& run_id) { return "aima.run=" + run_id; }
 
+// Removes the run's cgroup, which must be empty by now.
+void end_enclosure(Json& left, const std::string& run_id, const Limit& limit) {
+  if (auto opened = open_enclosure(run_id, limit); !opened)
+    left.push_back(leftover("cgroup", opened.error().message, "harness"));
+}
+
 void add_processes(Json& found, const std::string& run_id, const std::string& instance_files,
                    pid_t but) {
+  const std::size_t before = found.size();
   for (const auto& process : find_processes(run_id, instance_files)) {
     if (process.pid == but) continue;
     Json item = leftover("process",
@@ -37,6 +46,9 @@ void add_processes(Json& found, const std::string& run_id, const std::string& in
     item["pid"] = process.pid;
     found.push_back(std::move(item));
   }
+  if (found.size() > before || but != 0 || enclosure_is_empty(run_id)) return;
+  found.push_back(leftover("process", "in the cgroup of the run, forking too fast to be listed",
+                           "daemon"));
 }
 
 void add_containers(Json& found, EngineClient& engine, const std::string& run_id,
@@ -169,7 +181,10 @@ Json clean_up(Session& session, const Limit& limit) {
   Json before = find_leftovers(session, limit);
   Json after = Json::array();
   // Nobody is there who could make more while it is removed: one look says all.
-  if (before.empty() && !session.daemon_running()) return before;
+  if (before.empty() && !session.daemon_running()) {
+    end_enclosure(before, session.run_id, limit);
+    return before;
+  }
   if (auto ended = end_all(session.run_id, session.target.instance_files, limit); !ended)
     after.push_back(leftover("process", ended.error().message, "harness"));
   if (session.engine)
@@ -182,47 +197,9 @@ Json clean_up(Session& session, const Limit& limit) {
     item["whose"] = "harness";
     after.push_back(std::move(item));
   }
+  end_enclosure(after, session.run_id, limit);
   for (Json& item : after) before.push_back(std::move(item));
   return before;
-}
-
-std::vector<DeadRun> find_dead_runs(bool kept_too) {
-  std::vector<DeadRun> found;
-  const std::string prefix = "aima-run-";
-  std::error_code ignored;
-  for (auto entry = fs::directory_iterator(temporary_folder(), ignored);
-       !ignored && entry != fs::directory_iterator(); entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    std::error_code no_folder;
-    if (!name.starts_with(prefix) || !entry->is_directory(no_folder)) continue;
-    DeadRun run{entry->path(), name.substr(prefix.size()), "", Json::object()};
-    const Json notes = Json::parse(read_text((run.folder / "run.json").string()), nullptr, false);
-    const auto notes_of_owner = notes.is_object() && notes.value("pid", Json()).is_number_integer() &&
-                                notes.value("start_ticks", Json()).is_number_integer();
-    if (!notes_of_owner) {
-      // Being made right now, or died before its run.json: then its age tells.
-      struct stat status = {};
-      const bool fresh = ::stat(run.folder.c_str(), &status) == 0 &&
-                         ::time(nullptr) - status.st_mtime < 60;
-      if (fresh) continue;
-      run.why = "its run.json was never written";
-    } else {
-      const bool kept = notes.value("kept", false);
-      if (kept && !kept_too) continue;
-      run.notes = notes;
-      const auto owner = read_process(notes["pid"].get<pid_t>());
-      const bool same_boot = notes.value("boot_id", "") == boot_id();
-      const bool alive = same_boot && owner && owner->state != 'Z' &&
-                         owner->start_ticks == notes["start_ticks"].get<std::uint64_t>();
-      if (alive) continue;
-      run.why = kept        ? "it was kept on purpose"
-                : same_boot ? "its harness (process " + std::to_string(notes["pid"].get<pid_t>()) +
-                                ") is gone"
-                          : "it is from before the last boot";
-    }
-    found.push_back(std::move(run));
-  }
-  return found;
 }
 
 Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
@@ -241,6 +218,13 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
     add("fault", debt->value("fault", "?"),
         healed ? Result<void>() : Result<void>(tl::unexpected(healed.error())));
   }
+  if (!run.group.empty()) {
+    RunGroup group(run.group);
+    const auto inside = group.members();
+    auto gone = group.end_members(limit);
+    if (gone) gone = group.remove(limit);
+    add("cgroup", run.group + " with " + std::to_string(inside.size()) + " processes", gone);
+  }
   const auto ended = end_all(run.run_id, run.notes.value("instance_files", ""), limit);
   if (!ended) add("process", "processes of " + run.run_id, tl::unexpected(ended.error()));
   else
@@ -258,7 +242,7 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
         add("container", what, remove_containers(*engine, run.run_id, limit));
     }
   }
-  if (all) add("folder", run.folder.string(), remove_sandbox(run.folder));
+  if (all && !run.folder.empty()) add("folder", run.folder.string(), remove_sandbox(run.folder));
   return report;
 }
 }  // namespace harness

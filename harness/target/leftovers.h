@@ -10,7 +10,7 @@
 namespace harness {
 
 // Every trace of the run, as [{kind, what, whose, removed: false, …}], the daemon being down.
-//   kind   process | container | lock | socket | mount | folder
+//   kind   process | container | lock | socket | mount | folder | cgroup
 //   whose  "daemon"  its leak, a finding: a process that is no native engine, a lock still held in
 //                    the sandbox, somebody still listening on its port, a mount in the sandbox
 //          "run"     made to outlive the daemon and ended with the run, no finding: native engines
@@ -24,12 +24,13 @@ Json find_leftovers(Session& session, const Limit& limit);
 // there after it as whose: "harness".
 Json clean_up(Session& session, const Limit& limit);
 
-// A run whose harness is dead: its sandbox is still there.
+// A run whose harness is dead: its sandbox or its cgroup is still there.
 struct DeadRun {
-  std::filesystem::path folder;
+  std::filesystem::path folder;  // empty: only a cgroup is left
   std::string run_id;
-  std::string why;  // "its harness (process 123) is gone", "from before the last boot"
-  Json notes;       // its run.json; an object even where the file cannot be read
+  std::string why;    // "its harness (process 123) is gone", "from before the last boot"
+  std::string group;  // the path of its cgroup; empty: none is left
+  Json notes = Json::object();  // its run.json; an object even where the file cannot be read
 };
 // Sandboxes that were kept on purpose (run --keep) are left out unless they are asked for.
 std::vector<DeadRun> find_dead_runs(bool kept_too = false);

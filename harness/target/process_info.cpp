@@ -39,7 +39,7 @@ std::optional<ProcessInfo> parse_stat(std::string_view stat) {
   ProcessInfo info;
   info.pid = number<pid_t>(stat);
   std::string_view rest = stat.substr(bracket + 1);
-  constexpr int state_field = 3, parent_field = 4, start_field = 22;
+  constexpr int state_field = 3, parent_field = 4, session_field = 6, start_field = 22;
   for (int field = state_field; field <= start_field; ++field) {
     const auto begin = rest.find_first_not_of(' ');
     if (begin == std::string_view::npos) return std::nullopt;
@@ -47,6 +47,7 @@ std::optional<ProcessInfo> parse_stat(std::string_view stat) {
     const auto word = rest.substr(begin, end - begin);
     if (field == state_field) info.state = word.front();
     if (field == parent_field) info.parent = number<pid_t>(word);
+    if (field == session_field) info.session = number<pid_t>(word);
     if (field == start_field) info.start_ticks = number<std::uint64_t>(word);
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
   }

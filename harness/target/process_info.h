@@ -13,6 +13,7 @@ namespace harness {
 struct ProcessInfo {
   pid_t pid = 0;
   pid_t parent = 0;
+  pid_t session = 0;
   char state = '?';               // R S D T Z X
   std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks since boot
 };

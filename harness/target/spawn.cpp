@@ -1,8 +1,10 @@
-// vfork, then system calls only, then exec; its errno comes back through a pipe.
+// vfork, then system calls only, then exec; its errno comes back through a pipe. Into a cgroup it is
+// clone3, done as vfork does it: moving there after the fork may wait 15 ms for the kernel (RCU).
 #include "harness/target/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,6 +17,8 @@
 #include <queue>
 #include <thread>
 
+#include "harness/target/birthplace.h"
+
 namespace harness {
 namespace {
 
@@ -24,7 +28,7 @@ constexpr int error_fd = 3;                 // the only one left open above stde
 // What the child reports when it did not get as far as the program.
 struct ExecFailure {
   int error = 0;
-  char stage = ' ';  // 'c' chdir, 'x' exec, 'p' the parent is gone
+  char stage = ' ';  // 'c' chdir, 'x' exec, 'p' the parent is gone, 'n' the namespace
 };
 
 // Everything the child needs, made before the fork: it must not allocate.
@@ -36,6 +40,7 @@ struct Plan {
   int output = -1;
   int error = -1;
   pid_t parent = 0;
+  int mount_namespace = -1;
 };
 
 std::string find_program(const SpawnOptions& options) {
@@ -66,10 +71,12 @@ UniqueFd raised(UniqueFd fd) {
   ::_exit(127);
 }
 
-[[noreturn]] void become(const Plan& plan) {
+[[noreturn, gnu::noinline]] void become(const Plan& plan) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (::getppid() != plan.parent) report(plan.error, 'p');  // it died before the line above
+  if (plan.mount_namespace >= 0 && ::setns(plan.mount_namespace, CLONE_NEWNS) != 0)
+    report(plan.error, 'n');
   struct sigaction plain = {};
   plain.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &plain, nullptr);
@@ -97,6 +104,24 @@ UniqueFd raised(UniqueFd fd) {
   report(error_fd, 'x');
 }
 
+// vfork: a fork would copy the page tables of the harness, and both sides would then fault on every
+// page that they touch. The child makes system calls only, until it execs. A frame of its own, as
+// both run on it. The pid, or -1 and errno.
+[[gnu::noinline]] pid_t bear(const Plan& plan, int group) {
+  if (group < 0) {
+    const pid_t pid = ::vfork();
+    if (pid == 0) become(plan);
+    return pid;
+  }
+  const long made = vfork_into(group);
+  if (made == 0) become(plan);
+  if (made > 0) return static_cast<pid_t>(made);
+  errno = static_cast<int>(-made);
+  return -1;
+}
+
+[[noreturn, gnu::noinline]] void end_at_once() { ::_exit(0); }
+
 // A thread that outlives every run. Never joined: it ends with the process.
 class Spawner {
  public:
@@ -104,10 +129,10 @@ class Spawner {
     static auto* spawner = new Spawner;  // not destroyed: its thread uses it to the last
     return *spawner;
   }
-  Result<Spawned> run(const SpawnOptions& options);
+  void run(const std::function<void()>& work);
 
  private:
-  using Work = std::packaged_task<Result<Spawned>()>;
+  using Work = std::packaged_task<void()>;
   Spawner() {
     std::thread([this] { serve(); }).detach();
   }
@@ -135,6 +160,9 @@ std::string stage_text(const ExecFailure& failure, const SpawnOptions& options,
   if (failure.stage == 'c')
     return "cannot start `" + options.argv.front() + "` in the folder " + options.folder + ": " +
            reason;
+  if (failure.stage == 'n')
+    return "cannot start `" + path + "` in the run's PID namespace: " + reason +
+           "; --contain marks does without";
   if (failure.stage == 'p') return "cannot start `" + path + "`: the harness is ending";
   std::string text = "cannot start `" + path + "`: " + reason;
   if (failure.error == ENOENT)
@@ -144,7 +172,7 @@ std::string stage_text(const ExecFailure& failure, const SpawnOptions& options,
   return text;
 }
 
-Result<Spawned> spawn_here(const SpawnOptions& options) {
+Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placement) {
   if (options.argv.empty()) return fail(ErrorKind::invalid, "the command to start is empty");
   std::vector<std::string> assignments;
   for (const auto& [name, value] : options.environment) assignments.push_back(name + "=" + value);
@@ -175,14 +203,17 @@ Result<Spawned> spawn_here(const SpawnOptions& options) {
   plan.folder = options.folder.empty() ? nullptr : options.folder.c_str();
   plan.output = output_write.get();
   plan.error = error_write.get();
-  plan.parent = ::getpid();
+  plan.parent = placement.pid_namespace >= 0 ? 0 : ::getpid();  // a parent outside has no number
+  plan.mount_namespace = placement.mount_namespace;
 
-  // vfork: a fork would copy the page tables of the harness, and both sides would then fault on every
-  // page that they touch. The child makes system calls only, until it execs.
-  const pid_t pid = ::vfork();
+  const NextChildrenIn inside(placement.pid_namespace);
+  if (inside.error() != 0)
+    return fail(ErrorKind::environment, std::string("no process can be started in the run's PID "
+                                                    "namespace: ") +
+                                            ::strerrordesc_np(inside.error()));
+  const pid_t pid = bear(plan, placement.group);
   if (pid < 0)
     return fail(ErrorKind::environment, std::string("no process: ") + ::strerrordesc_np(errno));
-  if (pid == 0) become(plan);
   // Not reaped yet, and nothing here waits for any child: the pid is still this process.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   error_write.reset();
@@ -207,19 +238,31 @@ Result<Spawned> spawn_here(const SpawnOptions& options) {
   return Spawned{pid, std::move(pidfd), std::move(output_read)};
 }
 
-Result<Spawned> Spawner::run(const SpawnOptions& options) {
-  Work work([&options] { return spawn_here(options); });
-  auto result = work.get_future();
+void Spawner::run(const std::function<void()>& work) {
+  Work packed(work);
+  auto done = packed.get_future();
   {
     const std::lock_guard lock(mutex_);
-    queue_.push(std::move(work));
+    queue_.push(std::move(packed));
   }
   filled_.notify_one();
-  return result.get();
+  done.get();
 }
 }  // namespace
 
-Result<Spawned> spawn_process(const SpawnOptions& options) {
-  return Spawner::instance().run(options);
+Result<Spawned> spawn_process(const SpawnOptions& options, const Placement& placement) {
+  Result<Spawned> spawned;
+  on_spawning_thread([&] { spawned = spawn_here(options, placement); });
+  return spawned;
+}
+
+void on_spawning_thread(const std::function<void()>& work) { Spawner::instance().run(work); }
+
+int try_group(int group) {
+  const long made = vfork_into(group);
+  if (made == 0) end_at_once();
+  if (made < 0) return static_cast<int>(-made);
+  ::waitpid(static_cast<pid_t>(made), nullptr, 0);
+  return 0;
 }
 }  // namespace harness

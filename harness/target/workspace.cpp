@@ -18,6 +18,8 @@
 #include "harness/base/clock.h"
 #include "harness/base/unique_fd.h"
 #include "harness/target/containment.h"
+#include "harness/target/enclosure.h"
+#include "harness/target/owner.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 
@@ -85,6 +87,12 @@ Result<void> remove_sandbox(const fs::path& folder) {
     return fail(ErrorKind::environment, "the sandbox " + folder.string() +
                                             " is not removed: " + left.front() +
                                             " is still mounted; unmount it, then `aima-harness clean`");
+  // A removal that is cut short has removed run.json perhaps: the name says then whose it is.
+  const std::string name = folder.filename().string();
+  if (name.starts_with("aima-run-")) {
+    const fs::path half = folder.parent_path() / owned_name(half_sandbox, name.substr(9));
+    if (::rename(folder.c_str(), half.c_str()) == 0) return remove_sandbox(half);
+  }
   std::error_code error;
   // A daemon may have left folders that even their owner cannot write to.
   for (auto entry = fs::recursive_directory_iterator(
@@ -108,32 +116,49 @@ struct Workspace::State {
   PortClaim engine_ports;
   std::map<std::string, PortClaim> extra;
   Json notes = Json::object();
+  std::string contained_by;
   bool kept = false;
   bool removed = false;
   mutable std::mutex mutex;
 };
 
+namespace {
+tl::unexpected<Error> cannot_make(const fs::path& root, const std::string& what_to_do) {
+  return fail(ErrorKind::environment, "cannot make the sandbox " + root.string() + ": " +
+                                          ::strerrordesc_np(errno) + "; " + what_to_do);
+}
+}  // namespace
+
 Result<std::unique_ptr<Workspace>> Workspace::create(const std::string& run_id) {
   auto state = std::make_unique<State>();
   state->run_id = run_id;
   state->root = temporary_folder() / ("aima-run-" + run_id);
-  if (::mkdir(state->root.c_str(), 0700) != 0)
-    return fail(ErrorKind::environment, "cannot make the sandbox " + state->root.string() + ": " +
-                                            ::strerrordesc_np(errno) +
-                                            "; TMPDIR must be a folder that can be written to");
+  const fs::path draft = temporary_folder() / owned_name(half_sandbox, run_id);
+  if (::mkdir(draft.c_str(), 0700) != 0)
+    return cannot_make(state->root, "TMPDIR must be a folder that can be written to");
+  const Owner owner = this_process();
+  state->notes = {{"run_id", run_id},
+                  {"pid", owner.pid},
+                  {"start_ticks", owner.start_ticks},
+                  {"pid_namespace", owner.pid_namespace},
+                  {"boot_id", boot_id()},
+                  {"utc", utc_now()}};
+  // Whose it is stands in it before it has its name, so that `clean` knows whatever died meanwhile.
+  auto written = write_whole(draft / "run.json", state->notes.dump(2) + "\n", false);
+  if (written && ::rename(draft.c_str(), state->root.c_str()) != 0)
+    written = cannot_make(state->root, "another run has that name");
+  if (!written) {
+    (void)remove_sandbox(draft);
+    return tl::unexpected(written.error());
+  }
   begin_run(run_id);
   // From here on a failure must leave nothing: the destructor of the workspace takes the folder.
   std::unique_ptr<Workspace> workspace(new Workspace(std::move(state)));
   State& made = *workspace->state_;
-  const auto self = read_process(::getpid());
-  made.notes = {{"run_id", run_id},
-                {"pid", ::getpid()},
-                {"start_ticks", self ? self->start_ticks : 0},
-                {"boot_id", boot_id()},
-                {"utc", utc_now()}};
-  // Whose it is stands in it from the first, so that `clean` knows also what died while it was made.
-  if (auto written = write_whole(made.root / "run.json", made.notes.dump(2) + "\n", false); !written)
-    return tl::unexpected(written.error());
+  auto enclosed = enclose(run_id);
+  if (!enclosed) return tl::unexpected(enclosed.error());
+  made.contained_by = enclosed->by;
+  if (!enclosed->group.empty()) made.notes["cgroup"] = enclosed->group;  // its name says whose it is
   for (const char* name : {"home", "scratch", "tmp"}) ::mkdir((made.root / name).c_str(), 0700);
   auto port = claim_port();
   if (!port) return tl::unexpected(port.error());
@@ -161,6 +186,7 @@ Result<void> Workspace::remove() {
 }
 
 const fs::path& Workspace::root() const { return state_->root; }
+const std::string& Workspace::contained_by() const { return state_->contained_by; }
 fs::path Workspace::home() const { return state_->root / "home"; }
 fs::path Workspace::scratch() const { return state_->root / "scratch"; }
 int Workspace::port() const { return state_->port.first; }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,17 +21,19 @@ namespace harness {
 
 class Workspace {
  public:
-  // Makes a 0700 folder under the temporary folder, named after the run, with a `run.json` that says
+  // Encloses the run (enclosure.h) and makes a 0700 folder under the temporary folder, named after
+  // the run, with a `run.json` that says
   // whose it is (run id, pid, start ticks, boot id, provider, engine socket): what `clean` reads.
   //
   // Keys of run.json that `clean` (leftovers.h) reads beside the identity: "debts", a list of
   // {id, fault, undo} of every fault that is not healed yet, oldest first; "engine", the socket that
   // the run's containers live on ("unix:///…"); "instance_files", the folder of native engines;
-  // "kept", true: it was left on purpose.
+  // "cgroup", the path of the run's; "kept", true: it was left on purpose.
   static Result<std::unique_ptr<Workspace>> create(const std::string& run_id);
   ~Workspace();  // removes the folder unless keep()
 
   const std::filesystem::path& root() const;
+  const std::string& contained_by() const;  // in words, for reports: "cgroup v2"
   std::filesystem::path home() const;      // root/home
   std::filesystem::path scratch() const;   // root/scratch: copies of databases
   int port() const;                        // a loopback port that no other harness on this machine has
@@ -53,6 +56,8 @@ class Workspace {
 
 // The folder under which sandboxes are made: $TMPDIR or /tmp.
 std::filesystem::path temporary_folder();
+// Of a sandbox that is being made or removed; the rest of its name is its owner's (owner.h).
+constexpr std::string_view half_sandbox = "aima-half-";
 // Mount points below a folder, deepest first.
 std::vector<std::string> mounts_below(const std::filesystem::path& folder);
 Result<void> remove_sandbox(const std::filesystem::path& folder);

@@ -164,6 +164,7 @@ Json to_json(const Verdict& verdict) {
   out["target"] = verdict.target;
   out["provider"] = verdict.provider;
   out["provider_detail"] = verdict.provider_detail;
+  out["containment"] = verdict.containment;
   out["utc"] = verdict.utc;
   out["duration_s"] = verdict.duration_s;
   out["answer"] = word_of(verdict.answer);
@@ -209,6 +210,7 @@ Result<Verdict> verdict_from_json(const Json& json) {
   verdict.target = text_of(json, "target");
   verdict.provider = text_of(json, "provider");
   verdict.provider_detail = text_of(json, "provider_detail");
+  verdict.containment = text_of(json, "containment");
   verdict.utc = text_of(json, "utc");
   const auto duration = json.find("duration_s");
   if (duration != json.end() && duration->is_number()) {

@@ -172,6 +172,7 @@ void fill_head(Verdict& verdict, const Scenario& scenario, const RunRecord& reco
     verdict.target = text_of(fields, "target", verdict.target);
     verdict.provider = text_of(fields, "provider");
     verdict.provider_detail = text_of(fields, "provider_detail");
+    verdict.containment = text_of(fields, "containment");
     verdict.utc = text_of(fields, "utc");
   }
   if (record.end != nullptr) {

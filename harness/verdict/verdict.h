@@ -77,6 +77,7 @@ struct Verdict {
   std::string target;
   std::string provider;
   std::string provider_detail;
+  std::string containment;  // what held its processes together: "cgroup v2"; old runs: empty
   std::string utc;
   double duration_s = 0;
   Answer answer = Answer::inconclusive;  // of all findings
