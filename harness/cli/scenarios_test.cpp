@@ -40,7 +40,8 @@ class Commands : public ::testing::Test {
   std::vector<fs::path> shipped() {
     std::vector<fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(AIMA_SOURCE_DIR "/scenarios")) {
-      if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+      const bool canary_of_bad_files = entry.path().filename() == "unreadable-scenario.yaml";
+      if (entry.path().extension() == ".yaml" && !canary_of_bad_files) files.push_back(entry.path());
     }
     return files;
   }

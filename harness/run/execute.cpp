@@ -249,7 +249,9 @@ StepResult run_step(Live& live, Session& session, const Step& step, const Limit&
   }
   auto seen = execute_step(live, session, step, own, branch);
   if (!seen) {
-    result.outcome = limit.stopped() ? "interrupted" : outcome_of(seen.error(), is_probe(step));
+    // A probe that cannot look and a fault that cannot strike prove nothing, and break nothing.
+    const bool tells_nothing = is_probe(step) || step.kind == "fault";
+    result.outcome = limit.stopped() ? "interrupted" : outcome_of(seen.error(), tells_nothing);
     // What ran into the end of the whole scenario says nothing about the daemon.
     if (result.outcome == "failed" && limit.expired()) result.outcome = "inconclusive";
     result.message = to_string(seen.error());

@@ -61,6 +61,8 @@ std::vector<DomainRow> domain_rows(const JudgeInput& input);
 // already failed by: a breach that one of them judged does not fail `run` again.
 Finding judge_run(const JudgeInput& input, const std::vector<Finding>& criteria);
 std::vector<std::string> harness_leftovers(const RunRecord& record);
+// The first death of the daemon by a SIGKILL that the harness did not send; null where there is none.
+const Event* strangers_kill(const RunRecord& record);
 
 // Faults as lines for the report, and why a fault makes the run inconclusive (empty: none does).
 std::vector<std::string> fault_lines(const RunRecord& record);

@@ -149,6 +149,26 @@ void spoil_after(const JudgeInput& input, const Stop& stop, Finding& finding) {
   conclude(finding);
 }
 
+// A daemon that somebody else killed is not to blame for what it did not do from then on. It died in
+// the step before its death was seen, or after that.
+void excuse_after_kill(const JudgeInput& input, Finding& finding) {
+  const Event* kill = strangers_kill(input.record);
+  if (kill == nullptr) return;
+  std::int64_t since = 0;
+  for (const auto& [path, step] : input.record.steps) {
+    for (const Event* begin : step.begins) {
+      if (begin->n < kill->n) since = std::max(since, begin->n);
+    }
+  }
+  for (auto& check : finding.checks) {
+    const auto& ends = input.record.step(check.step).ends;
+    if (check.answer != Answer::fail || ends.empty() || ends.back()->n < since) continue;
+    check.answer = Answer::inconclusive;
+    check.evidence = "after a SIGKILL that the harness did not send: " + check.evidence;
+  }
+  conclude(finding);
+}
+
 void demote(Finding& finding, const std::string& why) {
   if (why.empty() || finding.answer != Answer::pass) return;
   finding.answer = Answer::inconclusive;
@@ -267,6 +287,7 @@ Verdict judge(const Scenario& scenario, const History& history, Expressions& exp
   for (const auto& criterion : scenario.criteria) {
     verdict.findings.push_back(judge_criterion(input, criterion, verdict.provider));
     spoil_after(input, stop, verdict.findings.back());
+    excuse_after_kill(input, verdict.findings.back());
   }
   Finding run = judge_run(input, verdict.findings);
   conclude(run);

@@ -270,6 +270,15 @@ bool asks_for_a_daemon(const Scenario& scenario) {
 
 }  // namespace
 
+const Event* strangers_kill(const RunRecord& record) {
+  for (const auto& [number, instance] : record.instances) {
+    const Event* exit = instance.exit;
+    if (exit == nullptr || boolean_of(exit->fields, "expected")) continue;
+    if (signal_name(exit->fields) == "SIGKILL" && !kill_was_sent(record, *exit)) return exit;
+  }
+  return nullptr;
+}
+
 Finding judge_run(const JudgeInput& input, const std::vector<Finding>& criteria) {
   Finding finding;
   finding.criterion = "run";
