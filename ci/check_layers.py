@@ -49,7 +49,7 @@ MAY_USE = {
     "harness/run": _harness_run,
     "harness/campaign": _harness_many,
     "harness/explore": _harness_many,
-    "harness/prove": _harness_many,
+    "harness/prove": _harness_many + ["harness/report"],
     "harness/cli": _harness_many + ["harness/report", "harness/campaign", "harness/explore",
                                     "harness/prove"],
     # The scenarios as a Boost.Test suite: a program beside main.cpp, on what cli stands on.

@@ -70,13 +70,22 @@ struct RunArguments {
 
 int command_run(const CommandContext& context, const RunArguments& arguments);
 
+struct ProveArguments {
+  RunArguments run;      // repeat, require, keep, fail_fast and allow_skip have no meaning here
+  std::string sabotage;  // only what these words name
+  bool keep = false;     // the runs of all strikes
+};
+// The sabotage matrix of each scenario. 1 where a criterion is toothless or a sabotage unnoticed; what
+// `run` answers where the control run does not pass.
+int command_prove(const CommandContext& context, const ProveArguments& arguments);
+
 // Validates; every problem as file:line:column, the line, a caret and a suggestion. 4 if there is
 // any, 5 if nothing was selected.
 int command_check(const CommandContext& context, const Selection& selection);
 // Prints the plan of each scenario as JSON (an array, or one object for one file); runs nothing.
 int command_plan(const CommandContext& context, const Selection& selection,
                  std::optional<std::uint64_t> seed);
-// `what`: "" for all, or scenarios, steps, faults, probes, reporters, targets.
+// `what`: "" for all, or scenarios, steps, faults, probes, sabotages, reporters, targets.
 int command_list(const CommandContext& context, const std::string& what, bool json);
 // The JSON Schema (draft 7) of a scenario file.
 int command_schema(const CommandContext& context);

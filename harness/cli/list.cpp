@@ -7,6 +7,7 @@
 #include "harness/base/suggest.h"
 #include "harness/cli/selection.h"
 #include "harness/probes/probe.h"
+#include "harness/prove/sabotage.h"
 #include "harness/report/reporter.h"
 #include "harness/run/catalog.h"
 
@@ -70,6 +71,19 @@ Json probe_rows() {
   return list;
 }
 
+Json sabotage_rows() {
+  Json list = Json::array();
+  for (const auto& one : world_sabotages()) {
+    list.push_back(row(std::string(one.name), std::string(one.summary)));
+    list.back()["of"] = "world";
+  }
+  for (const auto& one : record_sabotages()) {
+    list.push_back(row(std::string(one.name), std::string(one.summary) + " (on the record)"));
+    list.back()["of"] = "record";
+  }
+  return list;
+}
+
 Json reporter_rows() {
   Json list = Json::array();
   for (const auto& reporter : reporters()) {
@@ -127,7 +141,8 @@ void print(std::ostream& out, const std::string& title, const Json& rows) {
 }  // namespace
 
 int command_list(const CommandContext& context, const std::string& what, bool json) {
-  const std::vector<std::string> kinds{"scenarios", "steps", "faults", "probes", "reporters", "targets"};
+  const std::vector<std::string> kinds{"scenarios", "steps", "faults",    "probes",
+                                       "sabotages", "reporters", "targets"};
   if (!what.empty() && std::find(kinds.begin(), kinds.end(), what) == kinds.end()) {
     const auto near = nearest(what, kinds);
     context.err << fmt::format("list {}: there are {}{}\n", what, fmt::join(kinds, ", "),
@@ -141,6 +156,7 @@ int command_list(const CommandContext& context, const std::string& what, bool js
                 : kind == "steps"     ? steps()
                 : kind == "faults"    ? faults_json()
                 : kind == "probes"    ? probe_rows()
+                : kind == "sabotages" ? sabotage_rows()
                 : kind == "reporters" ? reporter_rows()
                                       : targets(context);
   }

@@ -71,6 +71,7 @@ struct Given {
   Selection selection;
   RunArguments run;
   JudgeArguments judge;
+  ProveArguments prove;
   std::string what, name;
   bool json = false, dry_run = false;
   int keep = 0;
@@ -181,7 +182,37 @@ void add_run(CLI::App& app, Given& given) {
   });
 }
 
-// Not for people: `run -j` starts it.
+void add_prove(CLI::App& app, Given& given) {
+  auto* command = app.add_subcommand("prove", "sabotage scenarios: can each criterion fail, is each sabotage noticed?");
+  add_selection(*command, given);
+  command->add_option("--seed", given.seed, "repeat a proof's chance exactly");
+  command->add_option("--report", given.reports, "FORMAT=FILE; console, json, markdown; again for more")
+      ->allow_extra_args(false);
+  command->add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
+      ->check(one_of({"auto", "docker", "podman", "native"}));
+  command->add_option("--timeout", given.timeout, "for each run, in place of the scenario's own: 90s");
+  command->add_option("-j,--jobs", given.run.jobs, "how many strikes at once; default 1")
+      ->check(CLI::Range(1, 64));
+  command->add_option("--sabotage", given.prove.sabotage, "only this one: NAME, NAME:DETAIL or NAME:DETAIL@STEP");
+  command->add_option("--out", given.out, "folder of the proofs; default reports/prove");
+  command->add_flag("--keep", given.prove.keep, "keep the runs of all strikes, also of those that were noticed");
+  command->callback([&given] {
+    given.prove.run = given.run;
+    given.prove.run.selection = given.selection;
+    given.prove.run.seed = read_seed(given.seed);
+    given.prove.run.timeout = read_timeout(given.timeout);
+    given.prove.run.reports = read_reports(given.reports);
+    read_settings(given);
+    given.prove.run.selection.settings = given.selection.settings;
+    given.act = [&given](const CommandContext& context) {
+      CommandContext own = context;
+      if (given.out.empty()) own.runs = context.runs.parent_path() / "prove";
+      return command_prove(own, given.prove);
+    };
+  });
+}
+
+// Not for people: `run -j` and `prove -j` start it.
 void add_worker(CLI::App& app, Given& given) {
   auto* worker = app.add_subcommand("run-worker", "");
   worker->group("");
@@ -205,8 +236,8 @@ void add_reading(CLI::App& app, Given& given) {
       return command_plan(context, given.selection, seed);
     };
   });
-  auto* list = app.add_subcommand("list", "scenarios, steps, faults, probes, reporters, targets");
-  list->add_option("WHAT", given.what, "only scenarios, steps, faults, probes, reporters or targets");
+  auto* list = app.add_subcommand("list", "scenarios, steps, faults, probes, sabotages, reporters, targets");
+  list->add_option("WHAT", given.what, "only scenarios, steps, faults, probes, sabotages, reporters or targets");
   list->add_flag("--json", given.json, "as JSON");
   list->callback([&given] {
     given.act = [&given](const CommandContext& context) {
@@ -315,6 +346,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   Given given;
   app.add_option("--root", given.root, "folder that holds scenarios/ and fixtures/targets/");
   add_run(app, given);
+  add_prove(app, given);
   add_worker(app, given);
   add_reading(app, given);
   add_stored(app, given);

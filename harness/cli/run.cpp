@@ -12,10 +12,10 @@
 #include "harness/base/unique_fd.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/progress.h"
+#include "harness/cli/report_file.h"
 #include "harness/cli/run_one.h"
 #include "harness/cli/selection.h"
 #include "harness/cli/workers.h"
-#include "harness/history/recorder.h"
 #include "harness/report/github.h"
 #include "harness/report/reporter.h"
 #include "harness/run/interrupts.h"
@@ -28,42 +28,23 @@ namespace {
 // A report that was asked for: its file is open before anything is started.
 struct WantedReport {
   const Reporter* reporter = nullptr;
-  std::string path;
-  UniqueFd file;  // none: standard output
+  ReportFile file;
 };
 
 Result<std::vector<WantedReport>> open_reports(
     const std::vector<std::pair<std::string, std::string>>& wanted) {
   std::vector<WantedReport> reports;
   for (const auto& [format, path] : wanted) {
-    WantedReport report{find_reporter(format), path, {}};
-    if (!report.reporter) {
+    const Reporter* reporter = find_reporter(format);
+    if (!reporter) {
       return fail(ErrorKind::usage,
                   fmt::format("--report {}={}: {}", format, path, no_reporter(format)));
     }
-    if (path != "-") {
-      report.file.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-      if (!report.file) {
-        return fail(ErrorKind::usage, fmt::format("--report {}={}: the file cannot be written: {}",
-                                                  format, path, std::strerror(errno)));
-      }
-    }
-    reports.push_back(std::move(report));
+    auto file = ReportFile::open(format, path);
+    if (!file) return tl::unexpected(file.error());
+    reports.push_back({reporter, std::move(*file)});
   }
   return reports;
-}
-
-Result<void> write_all(int fd, const std::string& text, const std::string& path) {
-  std::size_t written = 0;
-  bool sound = ::ftruncate(fd, 0) == 0 || errno == EINVAL;  // a pipe cannot be cut
-  while (sound && written < text.size()) {
-    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
-    sound = count > 0 || (count < 0 && errno == EINTR);
-    if (count > 0) written += static_cast<std::size_t>(count);
-  }
-  if (sound) return {};
-  return fail(ErrorKind::environment,
-              fmt::format("the report {} could not be written: {}", path, std::strerror(errno)));
 }
 
 Result<void> append_step_summary(const std::vector<Verdict>& verdicts, const ReportOptions& options) {
@@ -137,8 +118,8 @@ int report_all(const CommandContext& context, const RunArguments& arguments,
   screen.width = context.width;
   bool on_screen = false;
   for (auto& report : reports) {
-    if (report.file) {
-      auto written = write_all(report.file.get(), report.reporter->render(verdicts, plain), report.path);
+    if (!report.file.to_screen()) {
+      auto written = report.file.write(report.reporter->render(verdicts, plain));
       if (!written) trouble(written.error());
     } else {
       context.out << report.reporter->render(verdicts, screen);
@@ -156,18 +137,6 @@ int report_all(const CommandContext& context, const RunArguments& arguments,
     trouble(Error{ErrorKind::environment, "standard output was closed or is full", {}, {}});
   }
   return status;
-}
-
-// How to repeat it, without what `--set` gave as a secret.
-std::string shown_command(const CommandContext& context, const RunArguments& arguments,
-                          const SelectedSet& set) {
-  Redactor redactor;
-  for (const auto& [scenario, target] : set.scenarios) {
-    for (auto& value : secret_values(scenario, arguments.selection.settings)) {
-      redactor.add_secret(std::move(value));
-    }
-  }
-  return redactor.text(context.command_line);
 }
 
 void tell_dead_runs(const CommandContext& context) {
@@ -191,7 +160,7 @@ int command_run(const CommandContext& context, const RunArguments& arguments) {
     return exit_usage;
   }
   const bool takes_screen = std::any_of(reports->begin(), reports->end(),
-                                        [](const WantedReport& report) { return !report.file; });
+                                        [](const WantedReport& report) { return report.file.to_screen(); });
   (takes_screen ? context.err : context.out) << "seed " << seed << '\n' << std::flush;
   const SelectedSet set = select_scenarios(context, arguments.selection);
   if (!set.unreadable.empty()) {

@@ -1,9 +1,8 @@
 // From a selected scenario to its verdict.
 #include "harness/cli/run_one.h"
 
-#include "harness/plan/plan.h"
+#include "harness/history/recorder.h"
 #include "harness/run/interrupts.h"
-#include "harness/run/runner.h"
 #include "harness/target/enclosure.h"
 
 namespace harness {
@@ -22,11 +21,8 @@ Verdict error_verdict(const Selected& selected, std::uint64_t seed, const std::s
   return verdict;
 }
 
-Verdict run_selected(const CommandContext& context, const RunArguments& arguments,
-                     const Provider& provider, Expressions& expressions, const Selected& selected,
-                     std::uint64_t seed, const std::function<void(const Step&)>& on_step) {
-  const Plan plan =
-      make_plan(selected.scenario, selected.target.name, arguments.selection.settings, seed);
+RunOptions run_options(const CommandContext& context, const RunArguments& arguments,
+                       const Plan& plan, const std::function<void(const Step&)>& on_step) {
   contain_by(contain_of(arguments.contain).value_or(Contain::automatic));
   RunOptions options;
   options.root = context.root;
@@ -41,9 +37,30 @@ Verdict run_selected(const CommandContext& context, const RunArguments& argument
     options.signal = [&context] { return context.interrupts->signal(); };
   }
   options.on_step = on_step;
+  return options;
+}
+
+Verdict run_selected(const CommandContext& context, const RunArguments& arguments,
+                     const Provider& provider, Expressions& expressions, const Selected& selected,
+                     std::uint64_t seed, const std::function<void(const Step&)>& on_step) {
+  const Plan plan =
+      make_plan(selected.scenario, selected.target.name, arguments.selection.settings, seed);
+  const RunOptions options = run_options(context, arguments, plan, on_step);
   auto outcome = run_scenario(selected.scenario, selected.target, provider, expressions, options);
   if (!outcome) return error_verdict(selected, plan.seed, to_string(outcome.error()));
   outcome->verdict.folder = shown_path(outcome->folder);
   return std::move(outcome->verdict);
 }
+
+std::string shown_command(const CommandContext& context, const RunArguments& arguments,
+                          const SelectedSet& set) {
+  Redactor redactor;
+  for (const auto& [scenario, target] : set.scenarios) {
+    for (auto& value : secret_values(scenario, arguments.selection.settings)) {
+      redactor.add_secret(std::move(value));
+    }
+  }
+  return redactor.text(context.command_line);
+}
+
 }  // namespace harness

@@ -6,6 +6,8 @@
 
 #include "harness/cli/commands.h"
 #include "harness/cli/selection.h"
+#include "harness/plan/plan.h"
+#include "harness/run/runner.h"
 #include "harness/run/world.h"
 #include "harness/scenario/expression.h"
 #include "harness/verdict/verdict.h"
@@ -16,6 +18,14 @@ namespace harness {
 Verdict run_selected(const CommandContext& context, const RunArguments& arguments,
                      const Provider& provider, Expressions& expressions, const Selected& selected,
                      std::uint64_t seed, const std::function<void(const Step&)>& on_step);
+
+// How a run of this command is done: what its flags and its signals say. `plan` outlives it.
+RunOptions run_options(const CommandContext& context, const RunArguments& arguments,
+                       const Plan& plan, const std::function<void(const Step&)>& on_step);
+
+// How to repeat it, without what `--set` gave as a secret.
+std::string shown_command(const CommandContext& context, const RunArguments& arguments,
+                          const SelectedSet& set);
 
 // The verdict of a run that left none: `message` says why.
 Verdict error_verdict(const Selected& selected, std::uint64_t seed, const std::string& message);

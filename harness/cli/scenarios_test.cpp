@@ -129,7 +129,7 @@ TEST_F(Commands, PlanRepeatsItself) {
 TEST_F(Commands, ListNamesEverything) {
   ASSERT_EQ(command_list(context(), "", true), exit_pass);
   const Json all = Json::parse(out.str());
-  for (const char* kind : {"scenarios", "steps", "faults", "probes", "reporters", "targets"}) {
+  for (const char* kind : {"scenarios", "steps", "faults", "probes", "sabotages", "reporters", "targets"}) {
     EXPECT_FALSE(all[kind].empty()) << kind;
   }
   EXPECT_EQ(all["steps"].size(), full_catalog().steps().size());

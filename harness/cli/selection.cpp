@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "harness/base/suggest.h"
+#include "harness/prove/sabotage.h"
 #include "harness/run/catalog.h"
 
 namespace harness {
@@ -259,6 +260,13 @@ std::vector<std::string> unused_settings(const Selection& selection, const Selec
 
 }  // namespace
 
+std::vector<std::string> sabotage_names() {
+  std::vector<std::string> names;
+  for (const auto& sabotage : world_sabotages()) names.emplace_back(sabotage.name);
+  for (const auto& sabotage : record_sabotages()) names.emplace_back(sabotage.name);
+  return names;
+}
+
 std::string shown_path(const std::filesystem::path& path) {
   std::error_code error;
   const fs::path relative = fs::relative(path, fs::current_path(error), error);
@@ -290,7 +298,8 @@ SelectedSet select_scenarios(const CommandContext& context, const Selection& sel
   }
   const auto files = files_of(context, selection, set.unreadable);
   set.files = files.size();
-  const StepCatalog catalog = full_catalog();
+  StepCatalog catalog = full_catalog();
+  for (auto& name : sabotage_names()) catalog.add_sabotage(std::move(name));
   Targets targets(context, selection);
   for (const auto& file : files) read_one(file, selection, catalog, targets, filter, set);
   if (set.unreadable.empty() && !set.scenarios.empty() && !selection.one_of_many) {

@@ -21,6 +21,9 @@ struct SelectedSet {
   std::size_t files = 0;               // how many files were looked at
 };
 
+// The kinds of sabotage: what a scenario may mark equivalent.
+std::vector<std::string> sabotage_names();
+
 // A path as the person would name it: relative to here where it lies below, else as it is.
 std::string shown_path(const std::filesystem::path& path);
 

@@ -11,6 +11,7 @@
 
 #include "harness/cli/run_one.h"
 #include "harness/cli/workers.h"
+#include "harness/prove/proof.h"
 #include "harness/target/containment.h"
 
 namespace harness {
@@ -22,6 +23,7 @@ struct ReadJob {
   std::string root, runs;
   std::uint64_t seed = 0;
   Provider provider;
+  Json strike;
 };
 
 Result<ReadJob> read_job(const std::string& text, const std::stop_token& stop) {
@@ -45,6 +47,7 @@ Result<ReadJob> read_job(const std::string& text, const std::stop_token& stop) {
   read.seed = job.at("seed").get<std::uint64_t>();
   read.root = job.at("root").get<std::string>();
   read.runs = job.at("runs").get<std::string>();
+  read.strike = job.value("strike", Json());
   // What was found once holds for all: a fallback is not tried again by each.
   if (job.at("provider").get<std::string>() != "native") {
     auto found = find_provider("docker", Limit::after(Milliseconds(5000), stop));
@@ -69,6 +72,31 @@ class Answers {
   std::ostream& out_;
   std::mutex mutex_;  // steps also begin on threads beside the main line
 };
+
+// A run with a strike in it: what it says of itself goes with the verdict.
+Json strike_answer(const CommandContext& context, const ReadJob& job, const Selected& selected,
+                   const std::function<void(const Step&)>& on_step) {
+  const Plan plan = make_plan(selected.scenario, selected.target.name,
+                              job.arguments.selection.settings, job.seed);
+  const RunOptions options = run_options(context, job.arguments, plan, on_step);
+  StruckRun run;
+  const auto control = read_history(job.strike.at("control").get<std::string>() + "/history.jsonl");
+  if (control) {
+    Expressions expressions;
+    run = strike_once(selected.scenario, selected.target, job.provider, expressions, options,
+                      *control, find_sabotage(world_sabotages(), job.strike.at("sabotage").get<std::string>()),
+                      {job.strike.at("detail").get<std::string>(),
+                       job.strike.at("step").get<std::string>()});
+  } else {
+    run.error = to_string(control.error());
+  }
+  if (!run.error.empty()) run.verdict = error_verdict(selected, job.seed, run.error);
+  return {{"verdict", to_json(run.verdict)},
+          {"folder", run.verdict.folder},
+          {"struck", run.struck},
+          {"missed", run.missed},
+          {"error", run.error}};
+}
 
 }  // namespace
 
@@ -98,11 +126,15 @@ int command_run_worker(const CommandContext& context) {
   }
   Answers answers(context.out);
   Expressions expressions;
-  const Verdict verdict = run_selected(
-      own, job->arguments, job->provider, expressions, set.scenarios.front(), job->seed,
-      [&answers](const Step& step) {
-        answers.write({{"step", {{"path", step.path}, {"source", step.source}}}});
-      });
+  const auto on_step = [&answers](const Step& step) {
+    answers.write({{"step", {{"path", step.path}, {"source", step.source}}}});
+  };
+  if (!job->strike.is_null()) {
+    answers.write(strike_answer(own, *job, set.scenarios.front(), on_step));
+    return exit_pass;
+  }
+  const Verdict verdict = run_selected(own, job->arguments, job->provider, expressions,
+                                       set.scenarios.front(), job->seed, on_step);
   answers.write({{"verdict", to_json(verdict)}, {"folder", verdict.folder}});
   return exit_pass;
 }

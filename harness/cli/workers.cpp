@@ -39,6 +39,7 @@ struct Worker {
   Instant deadline;
   std::string unread;
   std::optional<Verdict> verdict;
+  Json answer;
   bool overdue = false;
 };
 
@@ -61,7 +62,8 @@ Json job_json(const CommandContext& context, const RunArguments& arguments,
           {"root", context.root.string()},
           {"runs", context.runs.string()},
           {"provider", provider.name},
-          {"why_native", provider.why_native}};
+          {"why_native", provider.why_native},
+          {"strike", job.strike}};
 }
 
 // Its standard input is a file in memory: no pipe that either side could wait for.
@@ -127,6 +129,7 @@ void take_line(Worker& worker, const std::string& text, Progress& progress) {
     if (!verdict) return;
     verdict->folder = line.value("folder", "");
     worker.verdict = std::move(*verdict);
+    worker.answer = line;
   }
 }
 
@@ -177,12 +180,13 @@ std::string remove_what_it_left(const Worker& worker, const std::stop_token& sto
 class SideBySide {
  public:
   SideBySide(const CommandContext& context, const RunArguments& arguments, const Provider& provider,
-             const std::vector<Job>& jobs, Progress& progress)
+             const std::vector<Job>& jobs, Progress& progress, const OnAnswer& on_answer)
       : context_(context),
         arguments_(arguments),
         provider_(provider),
         jobs_(jobs),
         progress_(progress),
+        on_answer_(on_answer),
         verdicts_(jobs.size()) {}
 
   std::vector<Verdict> all() {
@@ -269,7 +273,8 @@ class SideBySide {
         continue;
       }
       listen_to(*worker, progress_);  // what it said last
-      settle(worker->run, worker->verdict ? std::move(*worker->verdict) : no_answer(*worker, how));
+      settle(worker->run, worker->verdict ? std::move(*worker->verdict) : no_answer(*worker, how),
+             worker->answer);
       worker = workers_.erase(worker);
     }
   }
@@ -287,8 +292,9 @@ class SideBySide {
     return error_verdict(*jobs_[worker.run].selected, jobs_[worker.run].seed, what);
   }
 
-  void settle(std::size_t run, Verdict verdict) {
+  void settle(std::size_t run, Verdict verdict, const Json& answer = {}) {
     progress_.end(run, verdict);
+    if (on_answer_) on_answer_(run, verdict, answer);
     ending_ = ending_ || (arguments_.fail_fast && ends_the_rest(verdict));
     verdicts_[run] = std::move(verdict);
   }
@@ -298,6 +304,7 @@ class SideBySide {
   const Provider& provider_;
   const std::vector<Job>& jobs_;
   Progress& progress_;
+  const OnAnswer& on_answer_;
   std::vector<std::optional<Verdict>> verdicts_;
   std::vector<Worker> workers_;
   std::size_t next_ = 0;
@@ -314,7 +321,7 @@ bool ends_the_rest(const Verdict& verdict) {
 
 std::vector<Verdict> run_side_by_side(const CommandContext& context, const RunArguments& arguments,
                                       const Provider& provider, const std::vector<Job>& jobs,
-                                      Progress& progress) {
-  return SideBySide(context, arguments, provider, jobs, progress).all();
+                                      Progress& progress, const OnAnswer& on_answer) {
+  return SideBySide(context, arguments, provider, jobs, progress, on_answer).all();
 }
 }  // namespace harness

@@ -9,6 +9,7 @@
 //   {"verdict": {…}, "folder": "reports/runs/…"}          once, at the end
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "harness/cli/commands.h"
@@ -22,14 +23,19 @@ namespace harness {
 struct Job {
   const Selected* selected = nullptr;
   std::uint64_t seed = 0;
+  // Of `prove`: {control, sabotage, detail, step}; then the last line of the answer also has "struck"
+  // and "missed". Null for a plain run.
+  Json strike = {};
 };
+// The verdict of a job and the line that it came with (null where the worker left none).
+using OnAnswer = std::function<void(std::size_t job, const Verdict& verdict, const Json& line)>;
 
 // At most arguments.jobs at once, started in order; the verdicts in that order, of those that were
 // started. A stop that is requested goes on to every worker, which heals, judges and answers. A worker
 // that ends without an answer gets the verdict ERROR, and what it left is removed.
 std::vector<Verdict> run_side_by_side(const CommandContext& context, const RunArguments& arguments,
                                       const Provider& provider, const std::vector<Job>& jobs,
-                                      Progress& progress);
+                                      Progress& progress, const OnAnswer& on_answer = {});
 
 // Whether --fail-fast starts nothing more after this one.
 bool ends_the_rest(const Verdict& verdict);

@@ -24,5 +24,29 @@ extern const WorldSabotage keep_answering;
 extern const WorldSabotage cut_reply;
 
 // Those that falsify the record of the control run.
+extern const RecordSabotage change_observation_sabotage;
+extern const RecordSabotage lose_item_sabotage;
+extern const RecordSabotage change_item_sabotage;
+extern const RecordSabotage repeat_item_sabotage;
+extern const RecordSabotage resurrect_item_sabotage;
+extern const RecordSabotage fail_step_sabotage;
+extern const RecordSabotage wrong_exit_sabotage;
+extern const RecordSabotage unasked_death_sabotage;
+extern const RecordSabotage never_ready_sabotage;
+extern const RecordSabotage leftover_sabotage;
+extern const RecordSabotage fault_missed_sabotage;
+extern const RecordSabotage fault_unproven_sabotage;
+extern const RecordSabotage request_cut_sabotage;
+extern const RecordSabotage drop_observation_sabotage;
+extern const RecordSabotage nothing_created_sabotage;
+extern const RecordSabotage early_snapshot_sabotage;
+extern const RecordSabotage unsent_signal_sabotage;
+extern const RecordSabotage unseen_end_sabotage;
+extern const RecordSabotage uncounted_sabotage;
+extern const RecordSabotage harness_error_sabotage;
+extern const RecordSabotage interrupted_sabotage;
+extern const RecordSabotage skipped_sabotage;
+extern const RecordSabotage second_run_sabotage;
+extern const RecordSabotage cut_off_sabotage;
 
 }  // namespace harness

@@ -31,6 +31,30 @@ std::span<const WorldSabotage> world_sabotages() {
 
 std::span<const RecordSabotage> record_sabotages() {
   static const std::vector<RecordSabotage> table = {
+      change_observation_sabotage,
+      lose_item_sabotage,
+      change_item_sabotage,
+      repeat_item_sabotage,
+      resurrect_item_sabotage,
+      fail_step_sabotage,
+      wrong_exit_sabotage,
+      unasked_death_sabotage,
+      never_ready_sabotage,
+      leftover_sabotage,
+      fault_missed_sabotage,
+      fault_unproven_sabotage,
+      request_cut_sabotage,
+      drop_observation_sabotage,
+      nothing_created_sabotage,
+      early_snapshot_sabotage,
+      unsent_signal_sabotage,
+      unseen_end_sabotage,
+      uncounted_sabotage,
+      harness_error_sabotage,
+      interrupted_sabotage,
+      skipped_sabotage,
+      second_run_sabotage,
+      cut_off_sabotage,
   };
   return table;
 }

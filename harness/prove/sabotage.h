@@ -2,6 +2,7 @@
 // file each and one row in sabotage.cpp: those that strike the world of a run, at one place in its
 // steps, and those that falsify the record of the control run and need no new run.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "harness/history/event.h"
 #include "harness/run/saboteur.h"
+#include "harness/scenario/expression.h"
 #include "harness/scenario/scenario.h"
 #include "harness/target/profile.h"
 
@@ -21,6 +23,7 @@ struct ProofSubject {
   const TargetProfile& target;
   const History& control;
   std::string provider;  // docker | podman | native | none
+  Expressions* expressions = nullptr;  // for forging; prepared with the scenario's
 };
 
 // One strike of a sabotage, a column of the matrix. `detail` tells two of the same sabotage apart and
@@ -49,18 +52,24 @@ struct WorldSabotage {
   std::unique_ptr<Strike> (*strike)(const ProofSubject& subject, const Place& place);
 };
 
-// A falsified record, and what was falsified in it.
+// A falsified record, and what was falsified in it. It contradicts itself as little as can be: numbers
+// and times go on, and what ends early has an end.
 struct Forgery {
   Place place;
   std::string what;
   History history;
+  std::string criterion;  // the one that must fail by it; "*": any; empty: no pass is enough
 };
+// Judges one forgery. True: its place is settled, no other one needs to be tried there.
+using TryForgery = std::function<bool(Forgery)>;
 
 struct RecordSabotage {
   std::string_view name;
   std::string_view summary;
-  // Pure. Several forgeries of one place are tried in order until one is noticed.
-  std::vector<Forgery> (*forge)(const ProofSubject& subject);
+  // Pure; forgeries of one place come one after the other. They are tried until one does what it must
+  // do (the smallest change for which the criterion fails), or where `every` is set until one does not.
+  void (*forge)(const ProofSubject& subject, const TryForgery& judged);
+  bool every = false;
 };
 
 std::span<const WorldSabotage> world_sabotages();

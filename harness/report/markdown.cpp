@@ -7,43 +7,6 @@
 namespace harness {
 namespace {
 
-// Text that Markdown and HTML take literally, also inside a table's cell.
-std::string literal(std::string_view text) {
-  std::string out;
-  for (const char c : on_one_line(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '|':
-      case '*':
-      case '_':
-      case '`':
-      case '[':
-      case ']':
-      case '\\':
-      case '#':
-      case '~':
-      case '$':
-        out += '\\';
-        out += c;
-        break;
-      case '@':  // no mention of a stranger
-        out += "@&#8203;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // A code span; the fence is longer than any run of backticks inside.
 std::string code(std::string_view text) {
   std::string body = on_one_line(text);

@@ -162,6 +162,42 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
   return lines;
 }
 
+std::string literal(std::string_view text) {
+  std::string out;
+  for (const char c : on_one_line(text)) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '|':
+      case '*':
+      case '_':
+      case '`':
+      case '[':
+      case ']':
+      case '\\':
+      case '#':
+      case '~':
+      case '$':
+        out += '\\';
+        out += c;
+        break;
+      case '@':  // no mention of a stranger
+        out += "@&#8203;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 std::string seconds(double duration) {
   if (duration < 0.0995) return fmt::format("{:.1f} ms", duration * 1000);
   if (duration < 60) return fmt::format("{:.2f} s", duration);

@@ -24,6 +24,9 @@ std::string padded(std::string_view text, std::size_t columns);
 // Lines of at most `columns`, broken at blanks where there are any.
 std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 
+// Text that Markdown and HTML take literally, also inside a table's cell.
+std::string literal(std::string_view text);
+
 std::string seconds(double duration);  // "0.84 s", "2 min 05 s"
 // "PASS (native process; Docker not tested)", "PASS (gap confirmed)", "FAIL".
 std::string answer_text(const Finding& finding);

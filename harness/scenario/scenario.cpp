@@ -16,7 +16,8 @@ namespace {
 const std::vector<std::string>& top_keys() {
   static const std::vector<std::string> keys{"scenario", "title",   "source",   "tier",
                                              "story",    "target",  "needs",    "timeout",
-                                             "criteria", "vars",    "steps",    "finally"};
+                                             "criteria", "vars",    "steps",    "finally",
+                                             "prove"};
   return keys;
 }
 
@@ -128,6 +129,8 @@ void ScenarioReader::read_top(const Node& root) {
       read_criteria(value);
     } else if (key == "vars") {
       read_variables(value);
+    } else if (key == "prove") {
+      read_prove(value);
     } else if (key == "steps") {
       steps = &value;
     } else if (key == "finally") {
@@ -215,6 +218,41 @@ void ScenarioReader::read_variables(const Node& node) {
     scenario.written[key] = {written.span.line, written.text};
     scenario.variables[key] = written.text;
     known_.insert(key);
+  }
+}
+
+// `prove: {equivalent: {NAME[:DETAIL[@STEP]]: reason}}`
+void ScenarioReader::read_prove(const Node& node) {
+  if (!node.is_map()) {
+    note(node.span, "`prove` must be a map", "`prove: {equivalent: {\"drop-row:alerts\": why that is right}}`");
+    return;
+  }
+  for (const auto& [key, span, value] : node.entries) {
+    if (key != "equivalent") {
+      unknown(span, "key", key, {"equivalent"}, "prove");
+      continue;
+    }
+    if (!value.is_map()) {
+      note(value.span, "`equivalent` must be a map of sabotage and reason",
+           "`\"drop-row:alerts\": no criterion is about alerts`");
+      continue;
+    }
+    for (const auto& [words, place, reason] : value.entries) {
+      const std::string name = words.substr(0, words.find_first_of(":@"));
+      const auto& known = catalog_.sabotages();
+      if (!known.empty() && std::find(known.begin(), known.end(), name) == known.end()) {
+        const auto near = nearest(name, known);
+        note(place, fmt::format("unknown sabotage `{}`", name),
+             near ? fmt::format("did you mean `{}`?", *near)
+                  : "`aima-harness list sabotages` shows what there is");
+      }
+      const std::string why = reason.is_scalar() ? trimmed(reason.text) : "";
+      if (why.empty()) {
+        note(reason.span.line > 0 ? reason.span : place, fmt::format("`{}` is marked equivalent without a reason", words),
+             "say why nothing here has to notice it");
+      }
+      scenario.equivalents.push_back({words, why, place});
+    }
   }
 }
 

@@ -69,6 +69,13 @@ struct Step {
   std::optional<When> when;
 };
 
+// A sabotage that this scenario need not notice, with the author's reason.
+struct EquivalentMark {
+  std::string sabotage;  // name, name:detail or name:detail@step
+  std::string reason;
+  Span span;
+};
+
 struct Scenario {
   std::string file;
   std::string text;  // the whole file, for rendering and for the run's own copy
@@ -86,6 +93,7 @@ struct Scenario {
   std::set<std::string> secrets;  // variables written as `{secret: VALUE}`
   std::vector<Step> steps;
   std::vector<Step> finally_steps;
+  std::vector<EquivalentMark> equivalents;  // `prove: {equivalent: …}`
 
   const Criterion* criterion(const std::string& id) const;
   // Those, and what is called *KEY, *TOKEN, *PASSWORD or *SECRET.

@@ -36,6 +36,7 @@ class ScenarioReader {
   void read_criteria(const Node& node);
   void read_criterion(const NodeEntry& entry);
   void read_variables(const Node& node);
+  void read_prove(const Node& node);
 
   // step_reader.cpp: steps
   std::vector<Step> read_steps(const Node& list, const std::string& prefix);

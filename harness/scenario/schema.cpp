@@ -167,7 +167,16 @@ Json scenario_schema(const StepCatalog& catalog) {
                 {"description", "${name} in texts, $name in jq; overridden by --set NAME=VALUE; "
                                 "{secret: TEXT} reaches no file and no report"}}},
       {"steps", steps},
-      {"finally", steps}};
+      {"finally", steps},
+      {"prove",
+       {{"type", "object"},
+        {"description", "what `aima-harness prove` need not see noticed, each with the reason"},
+        {"properties",
+         {{"equivalent",
+           {{"type", "object"},
+            {"additionalProperties", {{"type", "string"}, {"minLength", 1}}},
+            {"description", "sabotage, sabotage:detail or sabotage:detail@step, and why"}}}}},
+        {"additionalProperties", false}}}};
   return {{"$schema", "http://json-schema.org/draft-07/schema#"},
           {"title", "aima-harness scenario"},
           {"type", "object"},

@@ -47,13 +47,17 @@ class StepCatalog {
  public:
   void add_step(StepShape shape) { steps_.push_back(std::move(shape)); }
   void add_fault(StepShape shape) { faults_.push_back(std::move(shape)); }
+  // The words that `prove: {equivalent: …}` may name; where none is known, any is taken.
+  void add_sabotage(std::string name) { sabotages_.push_back(std::move(name)); }
   const StepShape* step(std::string_view name) const;
   const StepShape* fault(std::string_view name) const;
   const std::vector<StepShape>& steps() const { return steps_; }
   const std::vector<StepShape>& faults() const { return faults_; }
+  const std::vector<std::string>& sabotages() const { return sabotages_; }
 
  private:
   std::vector<StepShape> steps_;
   std::vector<StepShape> faults_;
+  std::vector<std::string> sabotages_;
 };
 }  // namespace harness

@@ -64,6 +64,7 @@ inline StepCatalog small_catalog() {
   catalog.add_fault({"container", "fault", "Hurts a container.", "label",
                      {{"label", text, true, "which"}, {"action", text, false, "what", {"kill", "pause"}}},
                      true, false, "- fault: {container: {label: a, action: kill}}"});
+  for (const char* name : {"drop-row", "lose-item", "cut-off"}) catalog.add_sabotage(name);
   return catalog;
 }
 }  // namespace harness

@@ -1,0 +1,247 @@
+// `aima-harness prove`: scenarios → sabotages → matrices.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+#include <set>
+
+#include "harness/base/prng.h"
+#include "harness/base/suggest.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/progress.h"
+#include "harness/cli/report_file.h"
+#include "harness/cli/run_one.h"
+#include "harness/cli/selection.h"
+#include "harness/cli/workers.h"
+#include "harness/prove/matrix.h"
+#include "harness/run/interrupts.h"
+#include "harness/target/containment.h"
+
+namespace harness {
+namespace {
+
+struct WantedMatrix {
+  const MatrixFormat* format = nullptr;
+  ReportFile file;
+};
+
+Result<std::vector<WantedMatrix>> open_matrices(
+    const std::vector<std::pair<std::string, std::string>>& wanted) {
+  std::vector<WantedMatrix> matrices;
+  for (const auto& [name, path] : wanted) {
+    const MatrixFormat* format = find_matrix_format(name);
+    if (!format) {
+      std::vector<std::string> known;
+      for (const auto& one : matrix_formats()) known.emplace_back(one.name);
+      const auto near = nearest(name, known);
+      return fail(ErrorKind::usage,
+                  fmt::format("--report {}={}: a matrix has no format `{}`; {}", name, path, name,
+                              near ? fmt::format("did you mean `{}`?", *near)
+                                   : fmt::format("known: {}", fmt::join(known, ", "))));
+    }
+    auto file = ReportFile::open(name, path);
+    if (!file) return tl::unexpected(file.error());
+    matrices.push_back({format, std::move(*file)});
+  }
+  return matrices;
+}
+
+// Words of --sabotage that name no kind of sabotage would try nothing, silently.
+Result<void> check_sabotage(const std::string& words) {
+  if (words.empty()) return {};
+  const std::string name = words.substr(0, words.find_first_of(":@"));
+  const auto known = sabotage_names();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return {};
+  const auto near = nearest(name, known);
+  return fail(ErrorKind::usage, fmt::format("--sabotage {}: there is no sabotage `{}`; {}", words, name,
+                                            near ? fmt::format("did you mean `{}`?", *near)
+                                                 : "`aima-harness list sabotages` shows all"));
+}
+
+class Proofs {
+ public:
+  Proofs(const CommandContext& context, const ProveArguments& arguments, const Provider& provider,
+         std::uint64_t seed)
+      : context_(context), arguments_(arguments), provider_(provider), seed_(seed) {}
+
+  std::vector<Proof> all(const std::vector<Selected>& selected) {
+    std::vector<Proof> proofs;
+    for (const auto& one : selected) {
+      if (context_.stop.stop_requested()) break;
+      number_ = fmt::format("[{}/{}] {}", proofs.size() + 1, selected.size(), one.scenario.name);
+      say("…");
+      const Instant begin = Clock::now();
+      proofs.push_back(prove(one));
+      end_line();
+      say(fmt::format("{} after {}", outcome_text(proofs.back()),
+                      human(std::chrono::duration_cast<Microseconds>(Clock::now() - begin))));
+    }
+    return proofs;
+  }
+
+ private:
+  Proof prove(const Selected& one) {
+    const Plan plan = make_plan(one.scenario, one.target.name,
+                                arguments_.run.selection.settings, seed_);
+    ProofOptions options;
+    options.run = run_options(context_, arguments_.run, plan, {});
+    options.sabotage = arguments_.sabotage;
+    options.keep = arguments_.keep;
+    options.on_progress = [this](std::size_t done, std::size_t all, const Column* last) {
+      progress(done, all, last);
+    };
+    if (arguments_.run.jobs > 1) {
+      options.side_by_side = [&](const std::filesystem::path& control,
+                                 const std::filesystem::path& runs,
+                                 const std::vector<Column>& columns, const OnStruck& done) {
+        side_by_side(one, control, runs, columns, done);
+      };
+    }
+    auto proof = prove_scenario(one.scenario, one.target, provider_, options);
+    if (proof) {
+      proof->folder = shown_path(proof->folder);
+      for (auto& column : proof->columns) {
+        if (!column.folder.empty()) column.folder = shown_path(column.folder);
+      }
+      return std::move(*proof);
+    }
+    Proof none;
+    none.control = error_verdict(one, seed_, to_string(proof.error()));
+    return none;
+  }
+
+  void side_by_side(const Selected& one, const std::filesystem::path& control,
+                    const std::filesystem::path& runs, const std::vector<Column>& columns,
+                    const OnStruck& done) {
+    std::vector<Job> jobs;
+    for (const Column& column : columns) {
+      jobs.push_back({&one, seed_,
+                      {{"control", control.string()},
+                       {"sabotage", column.sabotage},
+                       {"detail", column.place.detail},
+                       {"step", column.place.step}}});
+    }
+    CommandContext own = context_;
+    own.runs = runs;
+    std::ostream nowhere(nullptr);
+    Progress quiet(nowhere, false, 80, jobs.size());  // a line for each scenario is enough
+    (void)run_side_by_side(own, arguments_.run, provider_, jobs, quiet,
+                           [&](std::size_t job, const Verdict& verdict, const Json& line) {
+                             StruckRun run{verdict, "", "", ""};
+                             if (line.is_object()) {
+                               run.struck = line.value("struck", "");
+                               run.missed = line.value("missed", "");
+                               run.error = line.value("error", "");
+                             } else {
+                               run.error = verdict.reason;
+                             }
+                             done(job, std::move(run));
+                           });
+  }
+
+  void say(const std::string& text) { context_.out << number_ << ' ' << text << '\n' << std::flush; }
+  void progress(std::size_t done, std::size_t all, const Column* last) {
+    if (!context_.terminal) return;
+    std::string text = fmt::format("{}  {} of {} strikes", number_, done, all);
+    if (last) text += fmt::format("  {}: {}", last->name(), name_of(last->fate));
+    const auto most = static_cast<std::size_t>(std::max(20, context_.width - 1));
+    context_.out << "\r\x1b[2K" << text.substr(0, most) << std::flush;
+  }
+  void end_line() {
+    if (context_.terminal) context_.out << "\r\x1b[2K" << std::flush;
+  }
+
+  const CommandContext& context_;
+  const ProveArguments& arguments_;
+  const Provider& provider_;
+  std::uint64_t seed_;
+  std::string number_;
+};
+
+// The matrix files of each proof stand beside its control run.
+void store(const Proof& proof, const std::filesystem::path& root, const ReportOptions& options,
+           const CommandContext& context) {
+  if (proof.folder.empty()) return;
+  for (const auto& [name, format] : {std::pair{"matrix.json", "json"}, {"matrix.md", "markdown"}}) {
+    auto file = ReportFile::open(format, (root / proof.folder / name).string());
+    auto written = file ? file->write(find_matrix_format(format)->render({proof}, options))
+                        : Result<void>(tl::unexpected(file.error()));
+    if (!written) context.err << "aima-harness: " << to_string(written.error()) << '\n';
+  }
+}
+
+int report_proofs(const CommandContext& context, std::vector<WantedMatrix>& matrices,
+                  const std::vector<Proof>& proofs, const ReportOptions& plain) {
+  const int signal = context.interrupts ? context.interrupts->signal() : 0;
+  int status = proof_status(proofs, signal);
+  const auto trouble = [&](const Error& error) {
+    context.err << "aima-harness: " << to_string(error) << '\n';
+    if (status != exit_fail) status = exit_error;
+  };
+  for (const auto& proof : proofs) store(proof, std::filesystem::current_path(), plain, context);
+  ReportOptions screen = plain;
+  screen.colour = context.colour;
+  screen.width = context.width;
+  bool on_screen = false;
+  for (auto& matrix : matrices) {
+    if (matrix.file.to_screen()) {
+      context.out << matrix.format->render(proofs, screen);
+      on_screen = true;
+    } else if (auto written = matrix.file.write(matrix.format->render(proofs, plain)); !written) {
+      trouble(written.error());
+    }
+  }
+  if (!on_screen) context.out << render_matrix_console(proofs, screen);
+  context.out.flush();
+  if (!context.out) {
+    trouble(Error{ErrorKind::environment, "standard output was closed or is full", {}, {}});
+  }
+  return status;
+}
+
+}  // namespace
+
+int command_prove(const CommandContext& context, const ProveArguments& arguments) {
+  const Instant begin = Clock::now();
+  const RunArguments& run = arguments.run;
+  const std::uint64_t seed = run.seed.value_or(entropy_seed() & 0xffffffffU);
+  auto known = check_sabotage(arguments.sabotage);
+  auto matrices = open_matrices(run.reports);
+  if (!known || !matrices) {
+    context.err << to_string(known ? matrices.error() : known.error()) << '\n';
+    return exit_usage;
+  }
+  const bool takes_screen = std::any_of(matrices->begin(), matrices->end(),
+                                        [](const WantedMatrix& one) { return one.file.to_screen(); });
+  (takes_screen ? context.err : context.out) << "seed " << seed << '\n' << std::flush;
+  const SelectedSet set = select_scenarios(context, run.selection);
+  if (!set.unreadable.empty()) {
+    for (const auto& problem : set.unreadable) context.err << problem;
+    return exit_usage;
+  }
+  if (set.scenarios.empty()) {
+    context.err << fmt::format("nothing to prove: {} scenario files, none selected\n", set.files);
+    return exit_nothing_selected;
+  }
+  if (auto reaper = become_subreaper(); !reaper) {
+    context.err << "aima-harness: " << to_string(reaper.error()) << '\n';
+    return exit_error;
+  }
+  auto provider = find_provider(run.provider, Limit::after(Milliseconds(5000), context.stop));
+  if (!provider) {
+    context.err << "aima-harness: " << to_string(provider.error()) << '\n';
+    return exit_error;
+  }
+  // Progress goes where the matrix does not.
+  const CommandContext beside{context.err,   context.err,          context.root,
+                              context.runs,  false,                false,
+                              context.width, context.command_line, context.stop,
+                              context.interrupts};
+  const std::vector<Proof> proofs =
+      Proofs(takes_screen ? beside : context, arguments, *provider, seed).all(set.scenarios);
+  ReportOptions plain;
+  plain.total_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  plain.command = shown_command(context, run, set);
+  return report_proofs(context, *matrices, proofs, plain);
+}
+}  // namespace harness
