@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -301,6 +302,27 @@ class Judge(unittest.TestCase):
                                   cwd=self.path)
             self.assertIn(done.returncode, status[answer], f"{file.name}\n{done.stdout}")
             self.assertIn("without a chain", done.stdout)
+
+    def test_a_history_that_contradicts_itself_is_refused(self):
+        found = sorted(pathlib.Path(ROOT, "fixtures", "histories").glob("contradiction-*.jsonl"))
+        self.assertGreater(len(found), 25)
+        for file in found:
+            rule = file.stem.removeprefix("contradiction-")
+            done = self.call("judge", "--unchained", file, "--root", ROOT, status=0 if rule == "none" else 3)
+            if rule != "none":
+                self.assertIn("contradicts itself", done.stderr)
+                self.assertRegex(done.stderr, rf"event \d+ \(.*\[{rule}\]")
+
+    def test_a_recorded_run_made_to_contradict_itself_is_refused(self):
+        folder = self.copy(self.good)
+        (folder / "verdict.json").unlink()
+        lines = self.lines(self.good)
+        at = next(i for i, line in enumerate(lines) if '"event":"daemon.exit"' in line)
+        twice = lines[:at + 1] + [lines[at]] + lines[at + 1:]
+        for i, line in enumerate(twice):
+            twice[i] = re.sub(r'^\{"n":\d+,', f'{{"n":{i + 1},', line)
+        self.refused(self.write(folder, rechained(twice)), "contradicts itself",
+                     f"event {at + 2} (daemon.exit) is a second end of the daemon that ended by event {at + 1}")
 
     def test_a_missing_run_is_usage(self):
         self.assertIn("there is no run", self.call("judge", "nowhere", "--root", ROOT, status=4).stderr)

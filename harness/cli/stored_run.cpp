@@ -11,6 +11,7 @@
 
 #include "harness/run/catalog.h"
 #include "harness/scenario/names.h"
+#include "harness/verdict/contradiction.h"
 #include "harness/verdict/record.h"
 
 namespace harness {
@@ -95,6 +96,19 @@ Result<void> demand_chain(const History& history, const fs::path& file, bool unc
                           "chain its events, so an edit would not show. Judge it as it is with "
                           "`--unchained`",
                           file.string()));
+}
+
+Result<void> demand_consistent(const StoredRun& run, const fs::path& file) {
+  constexpr std::size_t most = 5;
+  const Contradictions found = contradictions(run.scenario, run.history);
+  if (found.empty()) return {};
+  std::string lines;
+  for (std::size_t index = 0; index < std::min(most, found.size()); ++index) {
+    lines += fmt::format("\n  {} [{}]", found[index].text, found[index].rule);
+  }
+  if (found.size() > most) lines += fmt::format("\n  and {} more", found.size() - most);
+  return fail(ErrorKind::invalid,
+              fmt::format("{} contradicts itself and cannot be judged:{}", file.string(), lines));
 }
 
 // verdict.json against the history and against what is judged from it now.
@@ -214,6 +228,7 @@ Result<StoredRun> open_stored(const CommandContext& context, const std::string& 
   auto run = read_run(context, folder, file, unchained);
   if (!run) return run;
   const bool verifiable = is_verifiable(*run);
+  if (auto sound = demand_consistent(*run, file); !sound) return tl::unexpected(sound.error());
   Expressions expressions;
   (void)expressions.prepare(expectations_of(run->scenario));  // the scenario was accepted with them
   run->verdict = judge(run->scenario, run->history, expressions);

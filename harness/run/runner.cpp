@@ -14,6 +14,7 @@
 #include "harness/history/event.h"
 #include "harness/run/step.h"
 #include "harness/target/leftovers.h"
+#include "harness/verdict/contradiction.h"
 
 namespace harness {
 namespace {
@@ -332,6 +333,8 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
   auto history = read_history((*folder / "history.jsonl").string());
   if (!history) return tl::unexpected(history.error());
   RunOutcome outcome{judge(scenario, *history, expressions), *folder};
+  // What `judge` would refuse later is no pass now: it means that the harness itself went wrong.
+  mark_contradictions(outcome.verdict, contradictions(scenario, *history));
   outcome.verdict.folder = folder->string();
   auto written = write_file(*folder / "verdict.json", sealed_text(outcome.verdict));
   if (!written) return tl::unexpected(written.error());

@@ -26,6 +26,7 @@ inline StepCatalog catalog() {
     for (const char* key : {"value", "before", "after", "signal"}) {
       shape.keys.push_back({key, ValueKind::text, false, "", {}});
     }
+    shape.keys.push_back({"exit", ValueKind::any, false, "", {}});
     catalog.add_step(std::move(shape));
   }
   catalog.add_step({"containers", "probe", "", "label",
