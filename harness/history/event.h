@@ -29,7 +29,8 @@
 //                 last_log[]; where its step ended ok, the scenario had asked for the refusal
 //   daemon.exit   instance, pid, code | signal, core, asked ("" or the step that asked for it),
 //                 expected (bool: how it died is how it was made to die), after_us (since asked),
-//                 last_log[], [reason], [oom] (what points to the out-of-memory killer)
+//                 last_log[], [reason], [cpu_us] (user and system time of it and of what
+//                 it waited for), [oom] (what points to the out-of-memory killer)
 //   signal.sent   instance, pid, signal, step
 //   process.state instance, state ("T", "R", …), step    — proof of a pause or resume
 //   fault.debt    id, fault, undo{…}, step          — durable before the fault strikes
@@ -44,7 +45,9 @@
 //   survey        step, … — what the control run of `prove` saw of its world (prove/surveyor.h); no
 //                 verdict looks at it
 //   interrupted   signal
-//   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet); its
+//   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet),
+//                 [cpu_us{harness, children}]: of this process during the run, and of the programs that
+//                 it started and waited for, the daemon among them; engines and containers are not; its
 //                 hash is the head of the chain, which verdict.json and the reports name
 #pragma once
 #include <cstdint>

@@ -9,8 +9,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <sstream>
+
 #include "harness/base/unique_fd.h"
 #include "harness/run/life_cycle.h"
+#include "harness/target/process_info.h"
 #include "harness/target/wait.h"
 
 namespace harness {
@@ -43,6 +49,30 @@ Tried try_once(int port, std::string& said) {
   return error == 0 ? Tried::accepted : error == ECONNREFUSED ? Tried::refused : Tried::silent;
 }
 
+// How long each thread of a process has waited for a processor while it could have run: the second
+// number of /proc/PID/task/TID/schedstat, in nanoseconds.
+std::map<std::string, double> waits_for_cpu(pid_t pid) {
+  std::map<std::string, double> waited;
+  std::error_code ignored;
+  const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
+    std::istringstream numbers(read_text((task.path() / "schedstat").string()));
+    double ran = 0, waits = 0;
+    if (numbers >> ran >> waits) waited[task.path().filename().string()] = waits / 1e6;
+  }
+  return waited;
+}
+
+// The longest that a thread of it waited since `before` was taken: the machine's doing, not its own.
+double waited_since(const std::map<std::string, double>& before, pid_t pid) {
+  double longest = 0;
+  for (const auto& [thread, now] : waits_for_cpu(pid)) {
+    const auto then = before.find(thread);
+    longest = std::max(longest, now - (then == before.end() ? 0 : then->second));
+  }
+  return longest;
+}
+
 }  // namespace
 
 Result<Observation> await_port(StepContext& context, const Limit& limit) {
@@ -55,12 +85,15 @@ Result<Observation> await_port(StepContext& context, const Limit& limit) {
   Session& session = context.session;
   const int port = session.workspace->port();
   const auto signal = context.live.daemon.last_signal();
+  const auto daemon = session.daemon;
+  const auto waits = daemon ? waits_for_cpu(daemon->pid()) : std::map<std::string, double>();
   const Instant begin = Clock::now();
   std::string said;
   int accepted = 0, silent = 0, tries = 0;
   std::optional<Instant> last_accepted;
   Instant at{};
   bool running = false;
+  double waited = 0;
   bool done = false;
   Milliseconds pause(1);
   while (!done) {
@@ -73,6 +106,8 @@ Result<Observation> await_port(StepContext& context, const Limit& limit) {
       ++accepted;
       last_accepted = at;
     }
+    // Asked while it may still accept: of one that has gone /proc says nothing.
+    if (daemon && tried != Tried::refused) waited = waited_since(waits, daemon->pid());
     done = tried == (open ? Tried::accepted : Tried::refused);
     // Refused once may be an accident of the instant: it must be so twice running.
     if (done && !open && try_once(port, said) != Tried::refused) done = false;
@@ -100,6 +135,9 @@ Result<Observation> await_port(StepContext& context, const Limit& limit) {
     seen.document["accepted_after_signal"] = accepted;
     seen.document["last_accepted_after_ms"] =
         signal && last_accepted ? Json(milliseconds(*last_accepted - *signal)) : Json(nullptr);
+    // Of these times, what this machine is to blame for: until the first look, and while a thread of
+    // the daemon waited for a processor.
+    seen.document["machine_late_ms"] = (signal ? milliseconds(begin - *signal) : 0) + waited;
   }
   seen.summary = open ? fmt::format("port {} open after {:.1f} ms", port, milliseconds(at - begin))
                       : fmt::format("new connections refused {:.1f} ms after the {}, {} accepted "

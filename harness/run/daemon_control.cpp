@@ -294,6 +294,7 @@ void DaemonControl::record_exit(const ExitOutcome& outcome, const std::string& a
                                        Clock::now() - *asked_at_).count()
                                  : 0;
   if (!reason.empty()) fields["reason"] = reason;
+  if (const auto used = session_->daemon->cpu_time()) fields["cpu_us"] = used->count();
   fields["last_log"] = last_log();
   session_->recorder->record("daemon.exit", std::move(fields));
   exit_recorded_ = true;

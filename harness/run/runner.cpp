@@ -2,6 +2,7 @@
 #include "harness/run/runner.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -75,6 +76,14 @@ std::string signal_text(const RunOptions& options) {
   return number > 0 ? signal_name(number) : "";
 }
 
+// User and system time of this process, or of all children that it waited for.
+std::int64_t cpu_us(int who) {
+  rusage used = {};
+  ::getrusage(who, &used);
+  return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * std::int64_t{1000000} +
+         used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+}
+
 class Run {
  public:
   Run(const Scenario& scenario, const TargetProfile& target, const Provider& provider,
@@ -128,6 +137,9 @@ class Run {
   std::string skipped_;
   bool began_ = false;
   bool interrupted_ = false;
+  // Before this run; a process runs one at a time.
+  std::int64_t harness_cpu_us_ = cpu_us(RUSAGE_SELF);
+  std::int64_t children_cpu_us_ = cpu_us(RUSAGE_CHILDREN);
 };
 
 Result<void> Run::set_up(const fs::path& folder) {
@@ -249,7 +261,9 @@ void Run::end() {
   }
   Json fields = {{"duration_us", live_.recorder->now_us()},
                  {"stopped_at", stopped_.stopped_at},
-                 {"reason", reason}};
+                 {"reason", reason},
+                 {"cpu_us", {{"harness", cpu_us(RUSAGE_SELF) - harness_cpu_us_},
+                             {"children", cpu_us(RUSAGE_CHILDREN) - children_cpu_us_}}}};
   if (!skipped_.empty()) fields["skipped"] = true;
   live_.recorder->record("run.end", std::move(fields));
 }

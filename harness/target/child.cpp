@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -68,6 +69,7 @@ struct Child::State {
   bool reaped = false;                   // its pid may belong to somebody else from here on
   std::optional<ExitOutcome> outcome;    // set when its output is drained too
   std::optional<Instant> ended_at;
+  std::optional<Microseconds> cpu_time;
 };
 
 // Reads at most `most` bytes; false when there will never be more.
@@ -111,11 +113,14 @@ void Child::State::reap() {
   siginfo_t info = {};
   {
     const std::lock_guard lock(mutex);
-    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED) != 0 &&
+    rusage used = {};  // the C library's waitid does not ask for it
+    while (::syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, WEXITED, &used) != 0 &&
            errno == EINTR) {
     }
     reaped = true;
     ended_at = now;
+    cpu_time = std::chrono::seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               Microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
   }
   if (pipe && !read_some(drained_bytes, true)) pipe.reset();
   ExitOutcome how = Exited{info.si_status};
@@ -203,6 +208,11 @@ std::optional<ExitOutcome> Child::outcome() const {
 std::optional<Instant> Child::ended_at() const {
   const std::lock_guard lock(state_->mutex);
   return state_->ended_at;
+}
+
+std::optional<Microseconds> Child::cpu_time() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->cpu_time;
 }
 
 Result<void> Child::signal(int number) {

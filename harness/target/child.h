@@ -49,6 +49,7 @@ class Child {
   bool running() const;
   std::optional<ExitOutcome> outcome() const;  // set once reaped
   std::optional<Instant> ended_at() const;     // when its end was seen, before its output was drained
+  std::optional<Microseconds> cpu_time() const;  // its own and of what it waited for; set once reaped
 
   Result<void> signal(int number);             // by pidfd; gone already: an error
   Result<ExitOutcome> wait(const Limit& limit);
