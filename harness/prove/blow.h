@@ -13,8 +13,6 @@ namespace harness {
 using BlowFunction = std::function<Result<std::string>(Live& live, const Limit& limit)>;
 
 constexpr Milliseconds blow_time(10000);  // at most
-// How long a step may take that waits for what a strike makes sure never comes.
-constexpr Milliseconds hopeless_time(400);
 
 // The moments that a place can mean.
 enum class Moment {

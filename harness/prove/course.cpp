@@ -6,6 +6,8 @@
 namespace harness {
 namespace {
 
+constexpr Milliseconds hopeless_time(400);
+
 std::string text_at(const Json& fields, const char* key) {
   const auto found = fields.find(key);
   return found != fields.end() && found->is_string() ? found->get<std::string>() : "";
@@ -46,6 +48,8 @@ Course::Course(const ProofSubject& subject) {
       if (document != event.fields.end()) now->document = &*document;
     } else if (event.kind == "step.end" && now && path == now->step->path) {
       now->ok = text_at(event.fields, "outcome") == "ok";
+      const auto begin = event.fields.value("begin_us", std::int64_t{0});
+      now->took = Milliseconds((event.fields.value("end_us", begin) - begin + 999) / 1000);
     }
     if (now) now->up = up;
     if (event.kind == "step.end" && steps.contains(path) &&
@@ -73,6 +77,17 @@ std::vector<const Passage*> Course::gaps() const {
 std::vector<const Passage*> Course::gaps_before_reading() const {
   std::vector<const Passage*> all;
   for (const Passage* gap : gaps()) {
+    const auto reads = [](const Passage& one) {
+      return one.started || (one.step->kind == "sqlite" && one.step->arguments.find("query"));
+    };
+    if (gap->started || next(*gap, reads)) all.push_back(gap);
+  }
+  return all;
+}
+
+std::vector<const Passage*> Course::gaps_before_checking() const {
+  std::vector<const Passage*> all;
+  for (const Passage* gap : gaps()) {
     const auto reads = [](const Passage& one) { return one.started || one.step->kind == "sqlite"; };
     if (gap->started || next(*gap, reads)) all.push_back(gap);
   }
@@ -93,6 +108,16 @@ std::vector<const Passage*> Course::until_next_start(const Passage& from) const 
     if (one->started) break;
   }
   return all;
+}
+
+Patience::Patience(const ProofSubject& subject) {
+  const Course course(subject);
+  for (const auto& passage : course.passages()) took_[passage.step->path] = passage.took;
+}
+
+Milliseconds Patience::with(const Step& step) const {
+  const auto took = took_.find(step.path);
+  return hopeless_time + (took == took_.end() ? Milliseconds(0) : took->second);
 }
 
 bool judged(const Step& step) { return !step.criterion.empty() || !step.criterion_of.empty(); }

@@ -1,6 +1,7 @@
 // The course of the control run, step by step: when the daemon was up, where it died, what the
 // survey saw there. What every world sabotage tells its places from.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,10 +13,11 @@ namespace harness {
 // One step at the top of `steps` that the control run reached.
 struct Passage {
   const Step* step = nullptr;
-  bool ok = false;                 // its outcome
-  bool started = false;            // a daemon was spawned within it
-  bool died = false;               // one ended within it
-  bool up = false;                 // one runs when it has ended
+  bool ok = false;       // its outcome
+  bool started = false;  // a daemon was spawned within it
+  bool died = false;     // one ended within it
+  bool up = false;       // one runs when it has ended
+  Milliseconds took{0};
   std::string signal;              // of the death, if it was by one: "KILL"
   const Json* survey = nullptr;    // see surveyor.h
   const Json* document = nullptr;  // what it observed
@@ -31,9 +33,11 @@ class Course {
   const Passage* find(const std::string& path) const;
   // Where files and engines can be hurt while no daemon runs, in order.
   std::vector<const Passage*> gaps() const;
-  // Those after which somebody reads the data: a daemon that is started, or a `sqlite` step. What
-  // is done to the data in the others is nobody's to notice.
+  // Those after which somebody reads the data: a daemon that is started, or a query. What is done to the
+  // data in the others is nobody's to notice.
   std::vector<const Passage*> gaps_before_reading() const;
+  // The same, an integrity check counted too.
+  std::vector<const Passage*> gaps_before_checking() const;
   // The first survey with tables: what the database held before the run filled it.
   const Json* first_survey() const;
   // The steps after this one, up to (and with) the next that starts a daemon.
@@ -49,6 +53,17 @@ class Course {
 
  private:
   std::vector<Passage> passages_;
+};
+
+// How long a step may take that waits for what a strike makes sure never comes: what it took in the
+// control run, and a little more.
+class Patience {
+ public:
+  explicit Patience(const ProofSubject& subject);
+  Milliseconds with(const Step& step) const;
+
+ private:
+  std::map<std::string, Milliseconds> took_;  // by path
 };
 
 bool judged(const Step& step);  // a criterion names it, or one of its domains

@@ -17,7 +17,7 @@ std::vector<Place> places_to_delete(const ProofSubject& subject) {
   if (subject.target.data.empty()) return {};
   const Course course(subject);
   std::vector<Place> places;
-  for (const Passage* gap : course.gaps_before_reading()) {
+  for (const Passage* gap : course.gaps_before_checking()) {
     const bool files = gap->survey && gap->survey->value("files", 0) > 0;
     if (files) places.push_back({"", gap->step->path});
   }

@@ -26,7 +26,7 @@ constexpr off_t free_pages_at = 39;
 std::vector<Place> places_to_flip(const ProofSubject& subject) {
   const Course course(subject);
   std::vector<Place> places;
-  for (const Passage* gap : course.gaps_before_reading()) {
+  for (const Passage* gap : course.gaps_before_checking()) {
     if (!gap->survey || !gap->survey->contains("tables")) continue;
     places.push_back({"header", gap->step->path});
     const Json& tables = (*gap->survey)["tables"];

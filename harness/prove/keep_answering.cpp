@@ -25,7 +25,7 @@ std::vector<Place> places_to_answer(const ProofSubject& subject) {
   for (const auto& passage : course.passages()) {
     if (!asks_to_leave(*passage.step)) continue;
     for (const Passage* later : course.until_next_start(passage)) {
-      if (!expects_refusal(*later->step)) continue;
+      if (!judged(*later->step) || !expects_refusal(*later->step)) continue;
       places.push_back({criteria_text(*later->step), passage.step->path});
       break;
     }
@@ -35,14 +35,15 @@ std::vector<Place> places_to_answer(const ProofSubject& subject) {
 
 class KeepAnswering : public NotedStrike {
  public:
-  explicit KeepAnswering(std::string step) : step_(std::move(step)) {
+  KeepAnswering(const ProofSubject& subject, std::string step)
+      : patience_(subject), step_(std::move(step)) {
     missed_ = fmt::format("step {} was not reached", step_);
   }
   void before_step(Live& live, const Step& step, const Limit&) override {
     if (step.path == step_) take(live);
   }
   std::optional<Milliseconds> patience(const Step& step) override {
-    return copy_ && expects_refusal(step) ? std::optional(hopeless_time) : std::nullopt;
+    return copy_ && expects_refusal(step) ? std::optional(patience_.with(step)) : std::nullopt;
   }
   void after_step(Live&, const Step& step, const StepResult&, const Limit&) override {
     if (copy_ && expects_refusal(step)) finish();
@@ -83,6 +84,7 @@ class KeepAnswering : public NotedStrike {
     }
   }
 
+  Patience patience_;
   std::string step_;
   std::shared_ptr<Child> daemon_;
   UniqueFd copy_;
@@ -90,8 +92,8 @@ class KeepAnswering : public NotedStrike {
   int port_ = 0;
 };
 
-std::unique_ptr<Strike> answer_on(const ProofSubject&, const Place& place) {
-  return std::make_unique<KeepAnswering>(place.step);
+std::unique_ptr<Strike> answer_on(const ProofSubject& subject, const Place& place) {
+  return std::make_unique<KeepAnswering>(subject, place.step);
 }
 
 }  // namespace

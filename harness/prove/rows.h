@@ -22,6 +22,15 @@ extern const WorldSabotage silence_log;
 extern const WorldSabotage slow_start;
 extern const WorldSabotage keep_answering;
 extern const WorldSabotage cut_reply;
+extern const WorldSabotage hide_item;
+extern const WorldSabotage alter_item;
+extern const WorldSabotage revive_item;
+extern const WorldSabotage answer_500;
+extern const WorldSabotage cut_answer;
+extern const WorldSabotage change_answer;
+extern const WorldSabotage delay_exit;
+extern const WorldSabotage finish_reply;
+extern const WorldSabotage add_row;
 
 // Those that falsify the record of the control run.
 extern const RecordSabotage change_observation_sabotage;

@@ -25,6 +25,15 @@ std::span<const WorldSabotage> world_sabotages() {
       slow_start,
       keep_answering,
       cut_reply,
+      hide_item,
+      alter_item,
+      revive_item,
+      answer_500,
+      cut_answer,
+      change_answer,
+      delay_exit,
+      finish_reply,
+      add_row,
   };
   return table;
 }

@@ -20,6 +20,8 @@
 namespace harness {
 namespace {
 
+// For a daemon that is frozen: it will not be ready in any time.
+constexpr Milliseconds frozen_ready_time(400);
 constexpr std::array delays = {250, 500, 1000, 2000, 3000, 5000, 10000};
 
 // Starts that a criterion judges; else the last of the scenario.
@@ -62,7 +64,7 @@ class SlowStart : public NotedStrike {
     if (delay_) {
       thread_ = std::jthread([this](std::stop_token stop) { thaw_after(*delay_, stop); });
     } else {
-      ready_time_ = std::exchange(live_->session.target.ready.timeout, hopeless_time);
+      ready_time_ = std::exchange(live_->session.target.ready.timeout, frozen_ready_time);
     }
   }
   void after_step(Live& live, const Step& step, const StepResult&, const Limit&) override {

@@ -34,10 +34,21 @@ bool means(const Step& step, const std::string& role) {
   return label->text.find("${" + role + "}") != std::string::npos;
 }
 
+// Whether a criterion of this step is about engines, as the scenario says.
+bool judges_engines(const Scenario& scenario, const Step& step) {
+  const Criterion* criterion = scenario.criterion(step.criterion);
+  return looks_at_engines(step) || (criterion && criterion->containers);
+}
+
+// Gaps after which somebody looks at engines.
 std::vector<Place> engines_in_gaps(const ProofSubject& subject) {
   const Course course(subject);
   std::vector<Place> places;
+  const auto looks = [&](const Passage& one) {
+    return judges_engines(subject.scenario, *one.step);
+  };
   for (const Passage* gap : course.gaps()) {
+    if (!looks(*gap) && !course.next(*gap, looks)) continue;
     if (!gap->survey || !gap->survey->contains("engines")) continue;
     for (const auto& role : (*gap->survey)["engines"]) {
       places.push_back({role.get<std::string>(), gap->step->path});

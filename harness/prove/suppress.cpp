@@ -1,6 +1,7 @@
 // suppress-signal and suppress-fault: what the scenario does to the daemon is not done, and the run
 // goes on as if it had been. A run in which nothing died, or nothing was hurt, must not pass.
 #include <fmt/format.h>
+#include <signal.h>
 
 #include "harness/prove/blow.h"
 #include "harness/prove/course.h"
@@ -32,7 +33,8 @@ std::vector<Place> fault_steps(const ProofSubject& subject) {
 
 class Suppression : public NotedStrike {
  public:
-  explicit Suppression(std::string step) : step_(std::move(step)) {
+  Suppression(const ProofSubject& subject, std::string step)
+      : patience_(subject), step_(std::move(step)) {
     missed_ = fmt::format("step {} did not come to it", step_);
   }
   bool swallows_signal(const std::string& step, int number) override {
@@ -48,13 +50,19 @@ class Suppression : public NotedStrike {
   }
   // The death that was asked for never comes, however long it is awaited.
   std::optional<Milliseconds> patience(const Step& step) override {
-    const bool awaits = is_await(step, "exit") || is_await(step, "port");
-    return number_ != 0 && awaits ? std::optional(hopeless_time) : std::nullopt;
+    const bool awaits = is_await(step, "exit") || is_await(step, "port") || step.kind == "join";
+    return number_ != 0 && awaits ? std::optional(patience_.with(step)) : std::nullopt;
+  }
+  // Or the end of the run would wait for a death that nothing asked for.
+  void finish() override {
+    if (live_ && live_->session.daemon_running()) (void)live_->daemon.signal(step_, SIGKILL);
+    live_ = nullptr;
   }
   void after_step(Live& live, const Step& step, const StepResult&, const Limit&) override {
     if (step.path != step_ || number_ == 0) return;
     // Something else may have ended it: then nothing was suppressed that mattered.
     if (live.session.daemon_running()) {
+      live_ = &live;
       struck_ += fmt::format(", process {} runs on", live.session.daemon->pid());
     } else {
       struck_.clear();
@@ -63,12 +71,14 @@ class Suppression : public NotedStrike {
   }
 
  private:
+  Patience patience_;
   std::string step_;
   int number_ = 0;
+  Live* live_ = nullptr;  // where the daemon is to be ended by us
 };
 
-std::unique_ptr<Strike> suppress(const ProofSubject&, const Place& place) {
-  return std::make_unique<Suppression>(place.step);
+std::unique_ptr<Strike> suppress(const ProofSubject& subject, const Place& place) {
+  return std::make_unique<Suppression>(subject, place.step);
 }
 
 }  // namespace

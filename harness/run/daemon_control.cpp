@@ -278,7 +278,10 @@ void DaemonControl::could_not_start(const std::string& step, const std::string& 
 void DaemonControl::settle() {
   if (!session_->daemon || exit_recorded_ || session_->daemon->running()) return;
   if (auto outcome = session_->daemon->outcome()) {
-    record_exit(*outcome, asked_by_, reported_ || as_asked(*outcome));
+    // One that was overdue when it was awaited stays so, however soon after that it went.
+    const bool in_time = overdue_.empty();
+    record_exit(*outcome, asked_by_, reported_ || (in_time && as_asked(*outcome)),
+                in_time ? "" : overdue_);
   }
 }
 
