@@ -198,6 +198,14 @@ class Jobs(unittest.TestCase):
         self.assertEqual(headings, names)
         self.assertEqual([answer[0] for answer in self.answers(report)], names)
 
+    def test_the_check_of_the_order_notices(self):
+        """That it can fail: two ends exchanged, a line torn, one missing."""
+        good = ["[1/2] a …", "[2/2] b …", "[1/2] a PASS after 1.0 ms", "[2/2] b PASS after 1.0 ms"]
+        self.assert_in_order(good, ["a", "b"])
+        for bad in ([good[0], good[1], good[3], good[2]], good[:3] + ["[2/2] b PA[1/2] a …"], good[:3]):
+            with self.assertRaises(AssertionError):
+                self.assert_in_order(bad, ["a", "b"])
+
     def test_a_terminal_sees_one_live_line(self):
         files = [self.write(f"live-{n}", "  - start: {}\n  - shell: sleep 0.5\n  - stop: {}\n    criterion: 1\n")
                  for n in range(3)]
