@@ -190,6 +190,8 @@ void add_prove(CLI::App& app, Given& given) {
       ->allow_extra_args(false);
   command->add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
       ->check(one_of({"auto", "docker", "podman", "native"}));
+  command->add_option("--contain", given.run.contain, "what holds a run's processes together; default auto")
+      ->check(one_of({"auto", "cgroup", "pid-namespace", "marks"}));
   command->add_option("--timeout", given.timeout, "for each run, in place of the scenario's own: 90s");
   command->add_option("-j,--jobs", given.run.jobs, "how many strikes at once; default 1")
       ->check(CLI::Range(1, 64));

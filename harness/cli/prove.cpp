@@ -58,11 +58,29 @@ Result<void> check_sabotage(const std::string& words) {
                                                  : "`aima-harness list sabotages` shows all"));
 }
 
+// The matrix of each proof stands beside its control run, as soon as it is there.
+void store(const Proof& proof, const std::string& command, std::ostream& err) {
+  if (proof.folder.empty()) return;
+  ReportOptions options;
+  options.total_seconds = proof.duration_s;
+  options.command = command;
+  for (const auto& [name, format] : {std::pair{"matrix.json", "json"}, {"matrix.md", "markdown"}}) {
+    auto file = ReportFile::open(format, (proof.folder / name).string());
+    auto written = file ? file->write(find_matrix_format(format)->render({proof}, options))
+                        : Result<void>(tl::unexpected(file.error()));
+    if (!written) err << "aima-harness: " << to_string(written.error()) << '\n';
+  }
+}
+
 class Proofs {
  public:
   Proofs(const CommandContext& context, const ProveArguments& arguments, const Provider& provider,
-         std::uint64_t seed)
-      : context_(context), arguments_(arguments), provider_(provider), seed_(seed) {}
+         std::uint64_t seed, std::string command)
+      : context_(context),
+        arguments_(arguments),
+        provider_(provider),
+        seed_(seed),
+        command_(std::move(command)) {}
 
   std::vector<Proof> all(const std::vector<Selected>& selected) {
     std::vector<Proof> proofs;
@@ -72,6 +90,7 @@ class Proofs {
       say("…");
       const Instant begin = Clock::now();
       proofs.push_back(prove(one));
+      store(proofs.back(), command_, context_.err);
       end_line();
       say(fmt::format("{} after {}", outcome_text(proofs.back()),
                       human(std::chrono::duration_cast<Microseconds>(Clock::now() - begin))));
@@ -155,20 +174,9 @@ class Proofs {
   const ProveArguments& arguments_;
   const Provider& provider_;
   std::uint64_t seed_;
+  std::string command_;  // as a person would repeat it
   std::string number_;
 };
-
-// The matrix files of each proof stand beside its control run.
-void store(const Proof& proof, const std::filesystem::path& root, const ReportOptions& options,
-           const CommandContext& context) {
-  if (proof.folder.empty()) return;
-  for (const auto& [name, format] : {std::pair{"matrix.json", "json"}, {"matrix.md", "markdown"}}) {
-    auto file = ReportFile::open(format, (root / proof.folder / name).string());
-    auto written = file ? file->write(find_matrix_format(format)->render({proof}, options))
-                        : Result<void>(tl::unexpected(file.error()));
-    if (!written) context.err << "aima-harness: " << to_string(written.error()) << '\n';
-  }
-}
 
 int report_proofs(const CommandContext& context, std::vector<WantedMatrix>& matrices,
                   const std::vector<Proof>& proofs, const ReportOptions& plain) {
@@ -178,7 +186,6 @@ int report_proofs(const CommandContext& context, std::vector<WantedMatrix>& matr
     context.err << "aima-harness: " << to_string(error) << '\n';
     if (status != exit_fail) status = exit_error;
   };
-  for (const auto& proof : proofs) store(proof, std::filesystem::current_path(), plain, context);
   ReportOptions screen = plain;
   screen.colour = context.colour;
   screen.width = context.width;
@@ -237,11 +244,12 @@ int command_prove(const CommandContext& context, const ProveArguments& arguments
                               context.runs,  false,                false,
                               context.width, context.command_line, context.stop,
                               context.interrupts};
-  const std::vector<Proof> proofs =
-      Proofs(takes_screen ? beside : context, arguments, *provider, seed).all(set.scenarios);
   ReportOptions plain;
-  plain.total_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   plain.command = shown_command(context, run, set);
+  const std::vector<Proof> proofs =
+      Proofs(takes_screen ? beside : context, arguments, *provider, seed, plain.command)
+          .all(set.scenarios);
+  plain.total_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return report_proofs(context, *matrices, proofs, plain);
 }
 }  // namespace harness

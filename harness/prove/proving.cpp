@@ -5,6 +5,7 @@
 
 #include "harness/prove/proof.h"
 #include "harness/prove/surveyor.h"
+#include "harness/verdict/contradiction.h"
 
 namespace harness {
 namespace {
@@ -51,7 +52,9 @@ class Forgeries {
       : subject_(subject), sabotage_(sabotage), columns_(columns), first_(columns.size()) {}
 
   bool judged(const Forgery& forgery) {
-    const Verdict verdict = judge(subject_.scenario, forgery.history, *subject_.expressions);
+    Verdict verdict = judge(subject_.scenario, forgery.history, *subject_.expressions);
+    // As a stored run is judged: a forgery that contradicts itself is no pass.
+    mark_contradictions(verdict, contradictions(subject_.scenario, forgery.history));
     Column& column = column_of(forgery.place);
     if (sabotage_.every) return add(column, forgery, verdict);
     const bool reached = reaches(forgery, verdict);

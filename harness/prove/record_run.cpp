@@ -4,6 +4,7 @@
 
 #include "harness/prove/forging.h"
 #include "harness/prove/rows.h"
+#include "harness/verdict/checker.h"
 
 namespace harness {
 namespace {
@@ -97,6 +98,7 @@ void request_cut(const ProofSubject& subject, const TryForgery& judged) {
     const auto request = last_event(subject.control, "request.end", step->path);
     const auto end = last_event(subject.control, "step.end", step->path);
     if ((step->kind != "http" && step->kind != "cli") || !request || !end) continue;
+    if (step->path.find('.') != std::string::npos || in_finally(*step)) continue;
     if (text_of(subject.control.events[*request].fields, "outcome") != "ok") continue;
     Forgery forgery{{}, fmt::format("{} was cut before its reply", describe(*step)), subject.control, ""};
     Json& fields = forgery.history.events[*request].fields;

@@ -46,6 +46,7 @@ void DaemonControl::begin_instance() {
   asked_by_.clear();
   asked_signals_.clear();
   asked_any_ = false;
+  swallowed_ = false;
   asked_at_.reset();
   last_signal_.reset();
   lines_at_signal_ = 0;
@@ -176,9 +177,11 @@ Result<void> DaemonControl::signal(const std::string& step, int number) {
     }
     asked_signals_.push_back(number);
   }
-  if (!saboteur_ || !saboteur_->swallows_signal(step, number)) {
+  const bool swallowed = saboteur_ && saboteur_->swallows_signal(step, number);
+  if (!swallowed) {
     if (auto sent = session_->daemon->signal(number); !sent) return sent;
   }
+  swallowed_ = swallowed_ || (swallowed && deadly(number));
   if (deadly(number)) {
     last_signal_ = at;
     lines_at_signal_ = lines;
@@ -317,7 +320,9 @@ void DaemonControl::keep_log() {
 std::optional<ExitOutcome> DaemonControl::wait_for_end(const std::stop_token& stop,
                                                        const std::stop_token& hurry) {
   Child& daemon = *session_->daemon;
-  const Milliseconds patience = session_->target.shutdown_timeout + Milliseconds(2000);
+  // Of what it was never told it would only run out.
+  const Milliseconds patience =
+      swallowed_ ? Milliseconds(0) : session_->target.shutdown_timeout + Milliseconds(2000);
   auto outcome = daemon.wait(Limit{Clock::now() + patience, stop});
   if (!outcome && stop.stop_requested()) {
     outcome = daemon.wait(Limit{Clock::now() + grace_when_stopped, hurry});

@@ -120,6 +120,7 @@ class DaemonControl {
   std::optional<Instant> asked_at_;
   std::optional<Instant> last_signal_;
   std::size_t lines_at_signal_ = 0;
+  bool swallowed_ = false;          // a saboteur kept a deadly signal from it
   bool exit_recorded_ = true;
   bool reported_ = false;           // not started, or overdue: its end is no further finding
   std::string overdue_;             // why it counts as not gone in time
