@@ -23,18 +23,18 @@ std::vector<Place> gaps_with_wal(const ProofSubject& subject) {
   return places;
 }
 
-Result<std::string> lose_wal(Live& live, std::uintmax_t bytes, const std::string& what,
-                             const Limit& limit) {
+Result<std::string> lose_wal(Live& live, const Limit& limit) {
   auto file = database_file(live);
   if (!file) return tl::unexpected(file.error());
   const std::string log = *file + "-wal";
+  const auto bytes = bytes_of(log);
+  if (bytes == 0) return fail(ErrorKind::environment, "there is no write-ahead log");
   const std::string copy = (live.session.workspace->scratch() / "wal-before-the-strike").string();
   auto before = content_of(live, limit);
   if (!before) return tl::unexpected(before.error());
   std::error_code error;
   fs::copy_file(log, copy, fs::copy_options::overwrite_existing, error);
-  if (!error && bytes > 0) fs::resize_file(log, bytes, error);
-  if (!error && bytes == 0) fs::remove(log, error);
+  if (!error) fs::remove(log, error);
   if (error)
     return fail(ErrorKind::environment, fmt::format("cannot change {}: {}", log, error.message()));
   auto after = content_of(live, limit);
@@ -45,7 +45,7 @@ Result<std::string> lose_wal(Live& live, std::uintmax_t bytes, const std::string
                 "the database holds the same without: the log was checkpointed");
   }
   fs::remove(copy, error);
-  return fmt::format("{}; {}", what,
+  return fmt::format("deleted the write-ahead log of {} bytes; {}", bytes,
                      after ? "the database holds less than before" : to_string(after.error()));
 }
 }  // namespace harness
