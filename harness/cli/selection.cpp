@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <regex>
+#include <optional>
 #include <set>
-#include <sstream>
 
+#include "harness/base/pattern.h"
+#include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
 #include "harness/prove/sabotage.h"
 #include "harness/run/catalog.h"
@@ -26,15 +24,17 @@ bool is_scenario_file(const fs::path& path) {
 }
 
 // Files of a folder and below, in order of name; `canary` only where it is the folder that was named.
-void collect(const fs::path& folder, std::vector<fs::path>& files) {
+// A folder that a link leads back to is looked at once.
+void collect(const fs::path& folder, std::vector<fs::path>& files, std::set<fs::path>& seen) {
   std::error_code error;
+  if (!seen.insert(fs::weakly_canonical(folder, error)).second) return;
   std::vector<fs::path> entries;
   for (const auto& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
   std::sort(entries.begin(), entries.end());
   for (const auto& entry : entries) {
     if (fs::is_directory(entry, error)) {
       if (entry.filename() != "canary" && !entry.filename().string().starts_with(".")) {
-        collect(entry, files);
+        collect(entry, files, seen);
       }
     } else if (is_scenario_file(entry)) {
       files.push_back(entry);
@@ -47,8 +47,9 @@ std::string problem(const std::string& what) { return what + "\n"; }
 std::vector<fs::path> files_of(const CommandContext& context, const Selection& selection,
                                std::vector<std::string>& problems) {
   std::vector<fs::path> files;
+  std::set<fs::path> folders;
   std::error_code error;
-  if (selection.paths.empty()) collect(context.root / "scenarios", files);
+  if (selection.paths.empty()) collect(context.root / "scenarios", files, folders);
   for (const auto& written : selection.paths) {
     fs::path path = written;
     if (!fs::exists(path, error)) {
@@ -58,10 +59,13 @@ std::vector<fs::path> files_of(const CommandContext& context, const Selection& s
     }
     if (fs::is_directory(path, error)) {
       const auto before = files.size();
-      collect(path, files);
+      folders.clear();
+      collect(path, files, folders);
       if (files.size() == before) problems.push_back(problem(written + ": no scenario (*.yaml) in this folder"));
     } else if (fs::exists(path, error)) {
       files.push_back(path);
+    } else if (error && error != std::errc::no_such_file_or_directory) {
+      problems.push_back(problem(fmt::format("{}: {}", written, error.message())));
     } else {
       problems.push_back(problem(fmt::format(
           "{}: no such file or folder; `aima-harness list scenarios` shows what is there", written)));
@@ -74,15 +78,8 @@ std::vector<fs::path> files_of(const CommandContext& context, const Selection& s
   return files;
 }
 
-std::optional<std::string> read_file(const fs::path& path, std::string& why) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) {
-    why = std::strerror(errno);
-    return std::nullopt;
-  }
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
+std::string text_or_nothing(const fs::path& path) {
+  return read_file(path, most_yaml_bytes).value_or("");
 }
 
 std::string rendered(const std::vector<Diagnostic>& diagnostics, const std::string& scenario_file,
@@ -92,8 +89,7 @@ std::string rendered(const std::vector<Diagnostic>& diagnostics, const std::stri
     if (diagnostic.where.file == scenario_file) {
       text += render(diagnostic, scenario_text);
     } else {
-      std::string why;
-      text += render(diagnostic, read_file(diagnostic.where.file, why).value_or(""));
+      text += render(diagnostic, text_or_nothing(diagnostic.where.file));
     }
   }
   return text;
@@ -176,12 +172,11 @@ void check_steps(const std::vector<Step>& steps, const TargetProfile& target, co
 }
 
 void read_one(const fs::path& path, const Selection& selection, const StepCatalog& catalog,
-              Targets& targets, const std::optional<std::regex>& filter, SelectedSet& set) {
+              Targets& targets, const std::optional<Pattern>& filter, SelectedSet& set) {
   const std::string file = shown_path(path);
-  std::string why;
-  auto text = read_file(path, why);
+  auto text = read_file(path, most_yaml_bytes);
   if (!text) {
-    set.unreadable.push_back(problem(fmt::format("{}: cannot be read: {}", file, why)));
+    set.unreadable.push_back(problem(text.error().message));
     return;
   }
   const NamedTarget own = target_named_in(*text, file);
@@ -216,8 +211,8 @@ void read_one(const fs::path& path, const Selection& selection, const StepCatalo
     set.unreadable.push_back(rendered(problems, file, *text));
     return;
   }
-  if (filter && !std::regex_search(scenario->name, *filter) &&
-      !std::regex_search(scenario->title, *filter)) {
+  if (filter && !filter->found_in(scenario->name).value_or(false) &&
+      !filter->found_in(scenario->title).value_or(false)) {
     return;
   }
   if (!selection.target.empty()) scenario->target = selection.target;
@@ -242,9 +237,8 @@ std::vector<std::string> unused_settings(const Selection& selection, const Selec
     bool used = false;
     std::vector<std::string> known;
     for (const auto& [scenario, target] : set.scenarios) {
-      std::string why;
       used = used || mentions(scenario.text, name) ||
-             mentions(read_file(target.file, why).value_or(""), name);
+             mentions(text_or_nothing(target.file), name);
       for (const auto& [variable, text] : scenario.variables) {
         if (variable != name) known.push_back(variable);
       }
@@ -286,15 +280,14 @@ std::vector<std::string> given_names(const TargetProfile& target, const Selectio
 
 SelectedSet select_scenarios(const CommandContext& context, const Selection& selection) {
   SelectedSet set;
-  std::optional<std::regex> filter;
+  std::optional<Pattern> filter;
   if (!selection.filter.empty()) {
-    try {
-      filter.emplace(selection.filter, std::regex::ECMAScript | std::regex::icase);
-    } catch (const std::regex_error& error) {
-      set.unreadable.push_back(problem(fmt::format("--filter {}: not a regular expression: {}",
-                                                   selection.filter, error.what())));
+    auto compiled = Pattern::compile(selection.filter, /*ignore_case=*/true);
+    if (!compiled) {
+      set.unreadable.push_back(problem("--filter: " + compiled.error().message));
       return set;
     }
+    filter = std::move(*compiled);
   }
   const auto files = files_of(context, selection, set.unreadable);
   set.files = files.size();

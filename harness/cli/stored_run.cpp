@@ -4,11 +4,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "harness/base/read_file.h"
+#include "harness/base/read_json.h"
 #include "harness/run/catalog.h"
 #include "harness/scenario/names.h"
 #include "harness/verdict/contradiction.h"
@@ -18,6 +19,8 @@ namespace harness {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr JsonBounds verdict_bounds{64, 4'000'000};
 
 std::string newest_runs(const fs::path& runs) {
   std::vector<std::string> names;
@@ -50,7 +53,7 @@ std::vector<std::string> names_given(const History& history, const std::string& 
 }
 
 Result<Scenario> scenario_in(const fs::path& file, const std::string& shown, const History& history) {
-  auto text = read_text(file);
+  auto text = read_file(file, most_yaml_bytes, Links::refused);
   if (!text) return tl::unexpected(text.error());
   auto scenario = parse_scenario(*text, shown, full_catalog(), names_given(history, *text));
   if (scenario) return std::move(*scenario);
@@ -119,12 +122,12 @@ Result<void> compare_verdict(StoredRun& run) {
     if (!run.history.cut) run.integrity.notes.push_back("there is no verdict.json beside the history");
     return {};
   }
-  auto text = read_text(file);
+  auto text = read_file(file, most_history_bytes, Links::refused);
   if (!text) return tl::unexpected(text.error());
   const Json now = to_json(run.verdict);
   auto written = verdict_from_sealed(*text);
   if (!written) {
-    const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    const Json json = read_json(*text, verdict_bounds).value;
     Error trouble = written.error();
     if (json.is_object()) {
       Json bare = json;
@@ -176,21 +179,20 @@ Result<StoredRun> read_run(const CommandContext& context, const fs::path& folder
 
 }  // namespace
 
-Result<std::string> read_text(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (!stream || !(text << stream.rdbuf())) {
-    return fail(ErrorKind::invalid,
-                fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
-  }
-  return text.str();
-}
-
 Result<void> write_text(const fs::path& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  // A name of its own and then renamed: a link of that name is replaced, never written through.
+  const fs::path draft = file.string() + ".new";
+  std::error_code failed;
+  fs::remove(draft, failed);
+  std::ofstream stream(draft, std::ios::binary | std::ios::trunc);
   stream << text;
   stream.close();
-  if (stream) return {};
+  if (stream) {
+    fs::rename(draft, file, failed);
+    if (!failed) return {};
+    return fail(ErrorKind::environment,
+                fmt::format("cannot write {}: {}", file.string(), failed.message()));
+  }
   return fail(ErrorKind::environment,
               fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
 }

@@ -37,6 +37,5 @@ Result<StoredRun> open_stored(const CommandContext& context, const std::string& 
 // The exit status of an error: a stored run that cannot be judged is no verdict (3), all else usage.
 int status_of_stored(const Error& error);
 
-Result<std::string> read_text(const std::filesystem::path& file);
 Result<void> write_text(const std::filesystem::path& file, const std::string& text);
 }  // namespace harness

@@ -51,15 +51,18 @@ struct CleanChild : process::extend::handler {
 struct Output {
   int fd;
   std::string& text;
+  std::size_t& bytes;
   bool open = true;
 };
 
-// Reads what is there. False at the end of the stream.
+// Reads what is there, but not for ever: one who writes without end must not keep us from looking
+// at the clock. False at the end of the stream.
 bool drain(Output& output, std::size_t most, bool& cut) {
   char buffer[65536];
-  for (;;) {
+  for (int rounds = 0; rounds < 64; ++rounds) {
     ssize_t got = ::read(output.fd, buffer, sizeof buffer);
     if (got > 0) {
+      output.bytes += static_cast<std::size_t>(got);
       std::size_t room = most - std::min(most, output.text.size());
       output.text.append(buffer, std::min(room, static_cast<std::size_t>(got)));
       if (room < static_cast<std::size_t>(got)) cut = true;
@@ -69,6 +72,7 @@ bool drain(Output& output, std::size_t most, bool& cut) {
     if (got < 0 && errno == EAGAIN) return true;
     return false;
   }
+  return true;
 }
 
 Result<std::string> find_program(const Command& command) {
@@ -158,7 +162,8 @@ Result<CommandResult> run_command(const Command& command, const Limit& limit) {
     [[maybe_unused]] auto ignored = ::write(wake.get(), &one, sizeof one);
   });
 
-  Output out{out_pipe.native_source(), result.out}, err{err_pipe.native_source(), result.err};
+  Output out{out_pipe.native_source(), result.out, result.out_bytes};
+  Output err{err_pipe.native_source(), result.err, result.err_bytes};
   bool stopped = false, killed = false;
   const pid_t pid = child.id();
   for (bool running = true; running;) {

@@ -24,7 +24,8 @@ struct CommandResult {
   int signal = 0;
   std::string out;
   std::string err;
-  bool cut = false;     // more output than was kept
+  bool cut = false;     // more output than was kept, of stdout or of stderr
+  std::size_t out_bytes = 0, err_bytes = 0;  // written, kept or not
   bool timed_out = false;
   Instant begin{};
   Instant end{};

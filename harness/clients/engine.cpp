@@ -7,17 +7,20 @@
 #include <memory>
 #include <string_view>
 
+#include "harness/base/read_json.h"
+
 namespace harness {
 namespace {
 
 constexpr const char* own_version = "1.41";  // all that is asked here is in it, on Docker and Podman
-constexpr std::size_t most_reply = 32u << 20;
+constexpr std::size_t most_reply = 8u << 20;
 
 struct Reply {
   long status = 0;
   std::string body;
   std::string api_version;
   bool podman = false;
+  bool cut = false;
 };
 
 struct Transfer {
@@ -27,7 +30,10 @@ struct Transfer {
 
 std::size_t take_engine_body(char* bytes, std::size_t size, std::size_t count, void* target) {
   auto& reply = static_cast<Transfer*>(target)->reply;
-  if (reply.body.size() + size * count > most_reply) return 0;
+  if (reply.body.size() + size * count > most_reply) {
+    reply.cut = true;
+    return 0;
+  }
   reply.body.append(bytes, size * count);
   return size * count;
 }
@@ -85,6 +91,10 @@ Result<Reply> call(const std::string& socket, const std::string& method, const s
     return std::move(transfer.reply);
   }
   const std::string what = "the container engine at " + socket;
+  if (transfer.reply.cut) {
+    return fail(ErrorKind::environment, what + " answers " + method + " " + target + " with more than " +
+                                            std::to_string(most_reply) + " bytes");
+  }
   if (limit.stopped()) return fail(ErrorKind::stopped, "stopped while asking " + what);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fail(ErrorKind::environment,
@@ -111,10 +121,9 @@ std::string encoded(const std::string& text) {
 
 // An error body may be JSON with "message", or plain text.
 std::string message_of(const Reply& reply) {
-  const Json body = Json::parse(reply.body, nullptr, false);
-  if (body.is_object() && body.contains("message") && body["message"].is_string())
-    return body["message"].get<std::string>();
-  return reply.body.substr(0, 300);
+  const JsonReading body = read_json(reply.body);
+  const std::string said = held(body.value, "message", "");
+  return (said.empty() ? reply.body : said).substr(0, 300);
 }
 
 tl::unexpected<Error> refused(const std::string& asked, const Reply& reply) {
@@ -134,7 +143,7 @@ Json described(const Json& inspected) {
   std::string name = text_at(inspected, "Name");
   if (name.starts_with('/')) name.erase(0, 1);  // Docker says "/name", Podman "name"
   Json ports = Json::array();
-  const auto published = inspected.value("NetworkSettings", Json::object()).value("Ports", Json());
+  const auto published = held(held(inspected, "NetworkSettings", Json()), "Ports", Json());
   if (published.is_object())
     for (const auto& [inside, bindings] : published.items()) {
       if (!bindings.is_array()) continue;
@@ -143,16 +152,16 @@ Json described(const Json& inspected) {
                          {"host_ip", text_at(binding, "HostIp")},
                          {"host_port", text_at(binding, "HostPort")}});
     }
-  Json labels = config.value("Labels", Json());
+  Json labels = held(config, "Labels", Json());
   if (!labels.is_object()) labels = Json::object();
   return {{"id", text_at(inspected, "Id")},
           {"name", name},
           {"state", text_at(state, "Status")},
           {"labels", labels},
           {"image", text_at(config, "Image")},
-          {"pid", state.value("Pid", 0)},
-          {"exit_code", state.value("ExitCode", 0)},
-          {"oom_killed", state.value("OOMKilled", false)},
+          {"pid", held(state, "Pid", 0)},
+          {"exit_code", held(state, "ExitCode", 0)},
+          {"oom_killed", held(state, "OOMKilled", false)},
           {"error", text_at(state, "Error")},
           {"started_at", text_at(state, "StartedAt")},
           {"finished_at", text_at(state, "FinishedAt")},
@@ -187,8 +196,10 @@ Result<Json> EngineClient::ask(const std::string& method, const std::string& tar
   auto reply = call(socket_, method, "/v" + version_ + target, limit);
   if (!reply) return tl::unexpected(reply.error());
   if (reply->status >= 400) return refused(method + " " + target, *reply);
-  Json body = Json::parse(reply->body, nullptr, false);
-  return body.is_discarded() ? Json(reply->body) : body;
+  JsonReading body = read_json(reply->body);
+  if (body.is_json()) return std::move(body.value);
+  return fail(ErrorKind::environment, "the container engine answers " + method + " " + target +
+                                          " with what is not to be read: " + body.why);
 }
 
 Result<Json> EngineClient::list(const std::vector<std::string>& labels, const Limit& limit) {
@@ -205,7 +216,7 @@ Result<Json> EngineClient::list(const std::vector<std::string>& labels, const Li
     if (!whole) return tl::unexpected(whole.error());
     if (whole->status == 404) continue;
     if (whole->status >= 400) return refused("inspect of " + text_at(row, "Id"), *whole);
-    const Json inspected = Json::parse(whole->body, nullptr, false);
+    const Json inspected = read_json(whole->body).value;
     if (!inspected.is_object() || !inspected.contains("State") || !inspected.contains("Config"))
       return fail(ErrorKind::environment, "the engine's inspect of " + text_at(row, "Id") +
                                               " has no State or no Config");

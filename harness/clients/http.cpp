@@ -231,6 +231,9 @@ HttpReply perform(const HttpRequest& request, const Limit& limit) {
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy.get(), CURLINFO_OS_ERRNO, &os_error);
   curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent);
+  curl_off_t announced = -1;
+  curl_easy_getinfo(easy.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  reply.announced = announced;
   curl_multi_remove_handle(multi, easy.get());
 
   reply.status = static_cast<int>(status);

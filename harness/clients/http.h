@@ -2,6 +2,7 @@
 // are not followed, no proxy is used, `Expect:` is empty, replies are cut at `most_bytes`.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -31,6 +32,7 @@ struct HttpReply {
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
   bool body_cut = false;                       // more than most_bytes
+  std::int64_t announced = -1;                 // Content-Length; -1: none
   std::string error;      // "", "refused", "timeout", "reset", "closed", "unresolved", "stopped", …
   std::string error_text; // libcurl's own words
   Instant begin{};

@@ -1,25 +1,27 @@
 // Reads a history back: whole lines only, in order, without gaps.
 #include "harness/history/event.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
 #include <string_view>
 
 #include <fmt/format.h>
 
-#include "harness/base/unique_fd.h"
+#include "harness/base/read_file.h"
+#include "harness/base/read_json.h"
 #include "harness/history/chain.h"
 
 namespace harness {
 namespace {
 
-// The event of one line, or an empty kind where the line is no event.
-Event read_line(std::string_view line) {
+// A document (read_json.h) inside an event; a snapshot holds several.
+constexpr std::size_t deepest_line = 320;
+
+// The event of one line, or an empty kind where the line is no event. `values_left` is what may still
+// be kept of the whole history; `why` says that it is not enough.
+Event read_line(std::string_view line, std::size_t& values_left, std::string& why) {
   Event event;
-  Json fields = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  JsonReading reading = read_json(line, {deepest_line, values_left});
+  if (reading.kind == JsonReading::Kind::too_much) why = reading.why;
+  Json& fields = reading.value;
   if (!fields.is_object()) return event;
   auto n = fields.find("n");
   auto time = fields.find("t_us");
@@ -32,6 +34,7 @@ Event read_line(std::string_view line) {
   event.t_us = time->get<std::int64_t>();
   event.kind = kind->get<std::string>();
   event.fields = std::move(fields);
+  values_left -= reading.values;
   return event;
 }
 
@@ -58,6 +61,7 @@ constexpr std::size_t hash_shown = 16;
 struct HistoryReader::Next {
   std::optional<Event> event;
   std::string head;
+  std::size_t values_left = 0;
 };
 
 // The head that this line makes; empty in a history without a chain.
@@ -90,7 +94,10 @@ Result<std::string> HistoryReader::linked(std::string_view line, const Event& ev
 Result<HistoryReader::Next> HistoryReader::next(std::string_view line) const {
   const std::size_t number = events_.size() + 1;
   Next next;
-  Event event = read_line(line);
+  next.values_left = values_left_;
+  std::string why;
+  Event event = read_line(line, next.values_left, why);
+  if (!why.empty()) return broken(number, "it is JSON " + why);
   if (event.kind.empty()) return next;
   if (event.n != static_cast<std::int64_t>(number)) {
     return broken(number, misplaced(event.n, static_cast<std::int64_t>(number)));
@@ -114,6 +121,7 @@ Result<void> HistoryReader::add(std::string_view line) {
   }
   ended_ = ended_ || next->event->kind == "run.end";
   head_ = std::move(next->head);
+  values_left_ = next->values_left;
   events_.push_back(std::move(*next->event));
   return {};
 }
@@ -173,27 +181,9 @@ std::string describe(const Event& event) {
 }
 
 Result<History> read_history(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) {
-    return fail(ErrorKind::invalid,
-                fmt::format("cannot read the history {}: {}", path, std::strerror(errno)));
-  }
-  std::string text;
-  text.resize(static_cast<std::size_t>(status.st_size));
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + have, text.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return fail(ErrorKind::invalid,
-                  fmt::format("cannot read the history {}: {}", path, std::strerror(errno)));
-    }
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
-  }
-  text.resize(have);
-  auto history = parse_history(text);
+  const auto text = read_file(path, most_history_bytes, Links::refused);
+  if (!text) return within("the history", text.error());
+  auto history = parse_history(*text);
   if (!history) history.error().message = path + ": " + history.error().message;
   return history;
 }

@@ -94,10 +94,14 @@ class HistoryReader {
 
   std::vector<Event> events_;
   std::string head_;
+  std::size_t values_left_ = 8'000'000;  // in memory; a history of 128 MiB has fewer
   bool ended_ = false;
 };
 
 // Reads as far as the lines are whole. A torn last line or a missing run.end is `cut`, not an error.
+// A file that is no plain file, or larger than this, is an error; the recorder stops to keep documents
+// long before.
+constexpr std::size_t most_history_bytes = 256u << 20;
 Result<History> read_history(const std::string& path);
 Result<History> parse_history(const std::string& text);
 // "event 7 (step.end of step 2)"

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -60,11 +61,34 @@ struct Recorder::State {
   std::int64_t count = 0;
   std::int64_t last_us = 0;
   std::string head{chain_start};
+  std::size_t bytes = 0;               // of the history
+  std::size_t evidence_bytes = 0;
+  bool evidence_full = false;
   std::string trouble;
   bool broken = false;  // a line may be torn: nothing can follow it
 
   void note(std::string what) {
     if (trouble.empty()) trouble = std::move(what);
+  }
+
+  bool has_room_for(std::size_t more) {
+    bool first = false;
+    {
+      std::lock_guard lock(mutex);
+      if (evidence_bytes + more <= Recorder::most_evidence) {
+        evidence_bytes += more;
+        return true;
+      }
+      first = !std::exchange(evidence_full, true);
+    }
+    if (!first) return false;
+    write_event("fact",
+                {{"name", "evidence"},
+                 {"value", {{"bytes", Recorder::most_evidence}}},
+                 {"text", fmt::format("{} MiB are kept; what came later is not",
+                                      Recorder::most_evidence >> 20)}},
+                false);
+    return false;
   }
 
   // `clean`: without secrets.
@@ -77,12 +101,16 @@ struct Recorder::State {
     last_us = std::max<std::int64_t>(last_us, passed.count());
     line["t_us"] = last_us;
     line["event"] = kind;
+    const bool full = bytes >= Recorder::most_documents && kind == "observation";
     for (const auto& [key, value] : clean.items()) {
-      if (key != "hash" && !line.contains(key)) line[key] = value;
+      if (key == "hash" || line.contains(key)) continue;
+      const bool large = full && (key == "document" || key == "bindings");
+      line[key] = large ? Json{{"cut", true}} : value;
     }
     std::string text =
         chained_line(line.dump(-1, ' ', false, Json::error_handler_t::replace), head);
     text += '\n';
+    bytes += text.size();
     if (const int error = write_all(history.get(), text); error != 0) {
       broken = true;
       note(fmt::format("cannot write {}: {}", (folder / "history.jsonl").string(),
@@ -134,6 +162,7 @@ void Recorder::vouch(const std::string& path, std::string_view bytes) {
 
 std::string Recorder::evidence(std::string_view name, std::string_view bytes, std::size_t most) {
   const std::string text = bounded(state_->redactor.text(bytes), most);
+  if (!state_->has_room_for(text.size())) return {};
   const std::string wanted = file_name(name);
   const std::size_t dot = wanted.find_last_of('.');
   const std::string stem = wanted.substr(0, dot);

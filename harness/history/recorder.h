@@ -36,6 +36,12 @@ class Recorder {
                                                   Redactor redactor);
   ~Recorder();
 
+  // Once the history holds most_documents bytes, the documents of observations are left out of it
+  // ({"cut": true}: no expectation is judged over them).
+  static constexpr std::size_t most_documents = 128u << 20;
+  // All evidence of a run together; what comes later is not kept, and a fact says so.
+  static constexpr std::size_t most_evidence = 256u << 20;
+
   void record(std::string_view kind, Json fields);
   void record_durably(std::string_view kind, Json fields);  // and fdatasync: debts before faults
 

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <mutex>
 
+#include "harness/base/read_json.h"
 #include "harness/history/recorder.h"
 
 namespace harness {
@@ -148,7 +149,14 @@ Json Redactor::json(const Json& input) const {
   for (const auto& [key, value] : input.items()) {
     const bool hide =
         is_secret_name(key) && value.is_string() && !value.get_ref<const std::string&>().empty();
-    out[text(key)] = hide ? Json(kMark) : json(value);
+    std::string clean = text(key);
+    Json shown = hide ? Json(kMark) : json(value);
+    // Two keys are equal only where a secret was taken out of one: looking for it costs the square.
+    if (clean != key) {
+      out[clean] = std::move(shown);
+    } else {
+      append_member(out, std::move(clean), std::move(shown));
+    }
   }
   return out;
 }

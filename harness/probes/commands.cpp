@@ -1,6 +1,7 @@
 // The `cli` and `shell` probes: one command run to its end; its output is the document.
 #include <fmt/format.h>
 
+#include "harness/base/read_json.h"
 #include "harness/clients/command.h"
 #include "harness/probes/rows.h"
 #include "harness/target/enclosure.h"
@@ -22,9 +23,12 @@ std::map<std::string, std::string> environment_of(const Session& session) {
   return environment;
 }
 
-Json document_of(const std::string& out) {
-  Json document = Json::parse(out, nullptr, false);
-  if (!document.is_discarded()) return document;
+Result<Json> document_of(const std::string& out) {
+  JsonReading document = read_json(out);
+  if (document.is_json()) return std::move(document.value);
+  if (document.kind == JsonReading::Kind::too_much) {
+    return fail(ErrorKind::invalid, "the output is JSON " + document.why + "; more is not judged");
+  }
   std::string text = out;
   while (text.ends_with('\n')) text.pop_back();
   return text;
@@ -35,16 +39,17 @@ std::string tail(const std::string& text) {
   return text.size() <= most ? text : "…" + text.substr(text.size() - most);
 }
 
+constexpr std::size_t most_output = 8u << 20;
+
 Result<Observation> run_and_judge(Session& session, const Arguments& arguments,
                                   const std::vector<std::string>& argv, const Limit& limit) {
-  Command command{argv, environment_of(session), session.workspace->root().string(), 8u << 20,
+  Command command{argv, environment_of(session), session.workspace->root().string(), most_output,
                   group_entrance(session.run_id)};
   auto result = run_command(command, limit);
   if (!result) return tl::unexpected(result.error());
   double ms = std::chrono::duration<double, std::milli>(result->end - result->begin).count();
   Observation seen;
   seen.command = quote_words(argv);
-  seen.document = document_of(result->out);
   seen.bindings = {{"exit", result->exit},
                    {"stdout", result->out},
                    {"stderr", result->err},
@@ -60,7 +65,19 @@ Result<Observation> run_and_judge(Session& session, const Arguments& arguments,
                                                 ms, tail(result->err)));
   }
   std::int64_t wanted = arguments.integer_or("exit", 0);
-  if (arguments.text_or("exit", "") == "any" || result->exit == wanted) return seen;
+  const bool as_wanted = arguments.text_or("exit", "") == "any" || result->exit == wanted;
+  if (as_wanted && result->cut) {
+    return fail(ErrorKind::invalid,
+                fmt::format("{}: it wrote {} bytes to stdout and {} to stderr; the first {} of each "
+                            "are kept, and what is cut is not judged", seen.command,
+                            result->out_bytes, result->err_bytes, most_output));
+  }
+  if (as_wanted) {
+    auto document = document_of(result->out);
+    if (!document) return within(seen.command, document.error());
+    seen.document = std::move(*document);
+    return seen;
+  }
   return fail(ErrorKind::subject, fmt::format("{}: expected exit {}, found {}: {}", seen.command,
                                               wanted, result->exit, tail(result->err + result->out)));
 }

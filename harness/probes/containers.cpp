@@ -7,18 +7,22 @@
 #include <fstream>
 #include <sstream>
 
+#include "harness/base/read_file.h"
+#include "harness/base/read_json.h"
 #include "harness/probes/proc.h"
 #include "harness/probes/rows.h"
 
 namespace harness {
 namespace {
 
+constexpr std::size_t most_instance_file = 1 << 20;
+
 bool has_label(const Json& labels, const std::string& wanted) {
   auto equals = wanted.find('=');
   std::string key = wanted.substr(0, equals);
   auto found = labels.find(key);
   if (found == labels.end()) return false;
-  return equals == std::string::npos || found->get<std::string>() == wanted.substr(equals + 1);
+  return equals == std::string::npos || *found == wanted.substr(equals + 1);
 }
 
 Result<Json> native_list(const Session& session, const std::vector<std::string>& labels) {
@@ -28,26 +32,25 @@ Result<Json> native_list(const Session& session, const std::vector<std::string>&
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(*folder, ignored)) {
     if (entry.path().extension() != ".json") continue;
-    std::ifstream file(entry.path());
-    std::stringstream text;
-    text << file.rdbuf();
-    Json instance = Json::parse(text.str(), nullptr, false);
-    if (instance.is_discarded() || !instance.is_object()) {
+    const auto text = read_file(entry.path(), most_instance_file);
+    if (!text) return fail(ErrorKind::subject, text.error().message);
+    const Json instance = read_json(*text).value;
+    if (!instance.is_object()) {
       return fail(ErrorKind::subject, fmt::format("{} is no JSON object", entry.path().string()));
     }
-    Json own = instance.value("labels", Json::object());
+    Json own = held(instance, "labels", Json::object());
     bool wanted = true;
     for (const auto& label : labels) wanted = wanted && has_label(own, label);
     if (!wanted) continue;
-    auto pid = pid_outside(session.run_id, instance.value("pid", 0));
-    auto ticks = instance.value("start_ticks", std::uint64_t{0});
+    auto pid = pid_outside(session.run_id, held(instance, "pid", 0));
+    auto ticks = held(instance, "start_ticks", std::uint64_t{0});
     auto status = read_status(pid);
     bool alive = status && status->start_ticks == ticks && status->state != 'Z' && status->state != 'X';
     list.push_back({{"id", fmt::format("{}:{}", pid, ticks)},
                     {"name", entry.path().stem().string()},
                     {"state", !alive ? "exited" : status->state == 'T' ? "paused" : "running"},
                     {"pid", pid},
-                    {"port", instance.value("port", Json())},
+                    {"port", held(instance, "port", Json())},
                     {"labels", own}});
   }
   return list;
@@ -91,9 +94,9 @@ Result<Observation> containers_look(Session& session, const Arguments& arguments
   std::string state = arguments.text_or("state", "");
   std::string states;
   for (const auto& item : *list) {
-    std::string own = item.value("state", "");
+    std::string own = held(item, "state", "");
     if (!state.empty() && own != state) continue;
-    states += (states.empty() ? "" : ", ") + item.value("name", std::string("?")) + " " + own;
+    states += (states.empty() ? "" : ", ") + held(item, "name", "?") + " " + own;
     seen.document.push_back(item);
   }
   seen.bindings = {{"provider", session.provider}, {"count", seen.document.size()}};

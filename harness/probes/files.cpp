@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <sstream>
 
+#include "harness/base/pattern.h"
 #include "harness/probes/rows.h"
 
 namespace harness {
@@ -85,12 +85,8 @@ Result<Observation> files_look(Session& session, const Arguments& arguments, con
     return fail(ErrorKind::subject, fmt::format("files: {} does not exist", root.string()));
   }
   std::string pattern = arguments.text_or("match", "");
-  std::regex match;
-  try {
-    match = std::regex(pattern.empty() ? ".*" : pattern);
-  } catch (const std::regex_error& bad) {
-    return fail(ErrorKind::invalid, fmt::format("files: `{}` is no regular expression: {}", pattern, bad.what()));
-  }
+  const auto match = Pattern::compile(pattern);
+  if (!match) return within("files", match.error());
   auto locks = kernel_locks();
   Json files = Json::array(), held = Json::array();
   describe(root, root, locks, held);
@@ -98,7 +94,9 @@ Result<Observation> files_look(Session& session, const Arguments& arguments, con
        entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
     Json one = describe(entry->path(), root, locks, held);
     if (one.is_null()) continue;
-    if (std::regex_search(one["path"].get<std::string>(), match)) files.push_back(one);
+    const auto wanted = pattern.empty() ? Result<bool>(true) : match->found_in(one["path"].get<std::string>());
+    if (!wanted) return within("files", wanted.error());
+    if (*wanted) files.push_back(one);
     if (error) break;
   }
   Observation seen;

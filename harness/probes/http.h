@@ -9,8 +9,9 @@ namespace harness {
 // "GET /path" is relative to the target's base URL; "GET http://…" is taken as it is.
 Result<HttpRequest> http_request(const Session& session, const Arguments& arguments);
 
-// The body as JSON, or as text where it is none.
-Json http_document(const HttpReply& reply);
+// The body as JSON, or as text where it is none. JSON beyond our own bounds is an error of kind
+// `invalid`.
+Result<Json> http_document(const HttpReply& reply);
 
 // Judges the reply by `status:` and `error:`; by default a transport error or a status of 400 or
 // more fails (kind `subject`).

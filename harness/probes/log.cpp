@@ -1,27 +1,35 @@
 // The `log` probe: the output of the daemon's present instance, searched.
 #include <fmt/format.h>
 
-#include <regex>
 #include <sstream>
 
+#include "harness/base/pattern.h"
 #include "harness/probes/rows.h"
 
 namespace harness {
 namespace {
 
 Result<std::vector<std::string>> matching_lines(const std::string& output, const std::string& pattern) {
+  const auto expression = Pattern::compile(pattern);
+  if (!expression) return within("log", expression.error());
   std::vector<std::string> lines;
-  try {
-    std::regex expression(pattern);
-    std::istringstream text(output);
-    for (std::string line; std::getline(text, line);) {
-      if (line.size() > 8192) line.resize(8192);  // std::regex recurses by length
-      if (std::regex_search(line, expression)) lines.push_back(line);
-    }
-  } catch (const std::regex_error& bad) {
-    return fail(ErrorKind::invalid, fmt::format("log: `{}` is no regular expression: {}", pattern, bad.what()));
+  std::istringstream text(output);
+  for (std::string line; std::getline(text, line);) {
+    if (line.size() > Pattern::looked_at) line.resize(Pattern::looked_at);
+    const auto matches = expression->found_in(line);
+    if (!matches) return within("log", matches.error());
+    if (*matches) lines.push_back(line);
   }
   return lines;
+}
+
+// That no line matches is only known where every line was looked at.
+Result<void> all_was_kept(const Child& daemon, const std::string& pattern) {
+  const std::size_t gone = daemon.left_out();
+  if (gone == 0) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("log: no line that is kept matches `{}`, but {} bytes in the middle of the "
+                          "daemon's output are not kept: nobody knows", pattern, gone));
 }
 
 }  // namespace
@@ -52,6 +60,12 @@ Result<Observation> log_look(Session& session, const Arguments& arguments, const
   if (!found) return tl::unexpected(found.error());
   seen.document = {{"matches", *found}, {"lines", session.daemon->lines_seen()}};
   seen.summary = found->empty() ? "no line matches" : found->back();
+  const Child& daemon = *session.daemon;
+  if (found->empty()) {
+    if (auto whole = all_was_kept(daemon, must.empty() ? must_not : must); !whole) {
+      return tl::unexpected(whole.error());
+    }
+  }
   if (!must.empty() && found->empty()) {
     return fail(ErrorKind::subject, fmt::format("log: no line of {} matches `{}`; the last is: {}",
                                                 session.daemon->lines_seen(), must,
@@ -66,7 +80,10 @@ Result<Observation> log_look(Session& session, const Arguments& arguments, const
     if (!forbidden->empty()) {
       return fail(ErrorKind::subject, fmt::format("log: a line matches `{}`: {}", must_not, forbidden->front()));
     }
+    if (auto whole = all_was_kept(daemon, must_not); !whole) return tl::unexpected(whole.error());
   }
+  // What is not kept was not searched either: an `expect` must not count the matches.
+  if (daemon.left_out() > 0) seen.document["cut"] = true;
   return seen;
 }
 }  // namespace harness

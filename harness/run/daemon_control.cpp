@@ -313,8 +313,19 @@ void DaemonControl::record_exit(const ExitOutcome& outcome, const std::string& a
 }
 
 void DaemonControl::keep_log() {
-  session_->recorder->evidence(fmt::format("daemon-{}.log", session_->instance),
-                               session_->daemon->output());
+  const Child& daemon = *session_->daemon;
+  session_->recorder->evidence(fmt::format("daemon-{}.log", session_->instance), daemon.output());
+  const std::size_t bytes = daemon.bytes_seen(), left_out = daemon.left_out();
+  if (left_out == 0) return;
+  session_->recorder->record(
+      "fact", {{"name", fmt::format("log flood, start {}", session_->instance)},
+               {"value", {{"bytes", bytes}, {"kept", bytes - left_out},
+                          {"lines", daemon.lines_seen()}}},
+               {"text", fmt::format("the daemon wrote {:.1f} MiB in {} lines; {:.1f} MiB of it, the "
+                                    "beginning and the end, are kept",
+                                    static_cast<double>(bytes) / (1 << 20), daemon.lines_seen(),
+                                    static_cast<double>(bytes - left_out) / (1 << 20))},
+               {"step", asked_by_.empty() ? starting_ : asked_by_}});
 }
 
 std::optional<ExitOutcome> DaemonControl::wait_for_end(const std::stop_token& stop,

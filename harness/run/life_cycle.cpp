@@ -5,9 +5,9 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <regex>
 #include <sstream>
 
+#include "harness/base/pattern.h"
 #include "harness/clients/command.h"
 #include "harness/run/snapshots.h"
 #include "harness/run/world.h"
@@ -96,15 +96,13 @@ void make_folders(const TargetProfile& target) {
 }
 
 Result<std::string> matching_line(const std::string& output, const std::string& pattern) {
-  try {
-    const std::regex expression(pattern, std::regex::ECMAScript | std::regex::optimize);
-    std::istringstream lines(output);
-    for (std::string line; std::getline(lines, line);) {
-      if (std::regex_search(line.substr(0, 4096), expression)) return line;
-    }
-  } catch (const std::regex_error& error) {
-    return fail(ErrorKind::invalid,
-                fmt::format("`{}` is no regular expression: {}", pattern, error.what()));
+  const auto expression = Pattern::compile(pattern);
+  if (!expression) return tl::unexpected(expression.error());
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    const auto matches = expression->found_in(line);
+    if (!matches) return tl::unexpected(matches.error());
+    if (*matches) return line.substr(0, Pattern::looked_at);
   }
   return fail(ErrorKind::subject, fmt::format("no line of its output matches `{}`", pattern));
 }

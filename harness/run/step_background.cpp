@@ -10,6 +10,8 @@ namespace harness {
 namespace {
 
 constexpr int most_at_once = 1024;
+constexpr std::size_t most_bodies = 8u << 20;   // kept of all replies of one group together
+constexpr std::size_t least_body = 16u << 10;   // of each, however many they are
 const std::vector<std::string> background_keys = {"count", "group"};
 
 std::string group_of(const StepContext& context) {
@@ -28,7 +30,8 @@ Json row_of(Live& live, int n, Instant begin, Instant end) {
           {"body", nullptr}};
 }
 
-Json http_row(Live& live, Session& session, const Step& step, int n, const Limit& limit) {
+Json http_row(Live& live, Session& session, const Step& step, int n, std::size_t most_bytes,
+              const Limit& limit) {
   const Arguments arguments(step.arguments, session.variables);
   auto request = arguments.trouble() ? Result<HttpRequest>(tl::unexpected(*arguments.trouble()))
                                      : http_request(session, arguments);
@@ -38,13 +41,23 @@ Json http_row(Live& live, Session& session, const Step& step, int n, const Limit
     return row;
   }
   auto deadline = arguments.duration_or("deadline", Milliseconds(600000));
+  request->most_bytes = most_bytes;
   const HttpReply reply = send_recorded(live, session, step.path, *request,
                                         deadline ? limit.within(*deadline) : limit);
   Json row = row_of(live, n, reply.begin, reply.end);
   if (reply.status != 0) row["status"] = reply.status;
   row["outcome"] = outcome_name(reply.outcome);
   if (!reply.error.empty()) row["error"] = reply.error;
-  row["body"] = http_document(reply);
+  if (reply.body_cut) {
+    row["error"] = fmt::format("the reply was cut at {} bytes", most_bytes);
+    return row;
+  }
+  auto body = http_document(reply);
+  if (body) {
+    row["body"] = std::move(*body);
+  } else {
+    row["error"] = body.error().message;
+  }
   return row;
 }
 
@@ -89,8 +102,9 @@ Result<Observation> execute_background(StepContext& context) {
   auto session = std::make_shared<Session>(branch_of(context.session));
   const Step step = *inner;
   const Limit limit{context.session.limit.deadline, context.live.stop};
+  const std::size_t share = std::max(least_body, most_bodies / static_cast<std::size_t>(count));
   auto started = live.groups.start(
-      group_of(context), static_cast<int>(count), [&live, session, step, limit](int n, std::stop_token stop) {
+      group_of(context), static_cast<int>(count), [&live, session, step, limit, share](int n, std::stop_token stop) {
         Session own = branch_of(*session);
         own.variables["n"] = std::to_string(n);
         // Either stop ends it: the run's, or the group's when the run is over.
@@ -99,7 +113,7 @@ Result<Observation> execute_background(StepContext& context) {
         const std::stop_callback by_run(limit.stop, [&both] { both.request_stop(); });
         const Limit ours{limit.deadline, both.get_token()};
         own.limit = ours;
-        return step.kind == "http" ? http_row(live, own, step, n, ours)
+        return step.kind == "http" ? http_row(live, own, step, n, share, ours)
                                    : step_row(live, own, step, n, ours);
       });
   if (!started) return tl::unexpected(started.error());

@@ -1,6 +1,7 @@
 // `snapshot` and `compare`: what each domain held, and which two are compared. The judge compares.
 #include <fmt/format.h>
 
+#include "harness/base/read_json.h"
 #include "harness/clients/http.h"
 #include "harness/run/rows.h"
 #include "harness/run/snapshots.h"
@@ -35,13 +36,20 @@ Result<std::vector<Json>> list_domain(StepContext& context, const DomainProfile&
     return fail(ErrorKind::subject, fmt::format("{}: HTTP {} {}", domain.list, reply.status,
                                                 reply.body.substr(0, 200)));
   }
-  const Json document = Json::parse(reply.body, nullptr, false);
-  if (document.is_discarded()) {
+  if (reply.body_cut) {
+    return fail(ErrorKind::invalid, fmt::format("{}: the list was cut at {} bytes", domain.list,
+                                                request.most_bytes));
+  }
+  const JsonReading document = read_json(reply.body);
+  if (document.kind == JsonReading::Kind::too_much) {
+    return fail(ErrorKind::invalid, fmt::format("{}: the list is JSON {}", domain.list, document.why));
+  }
+  if (!document.is_json()) {
     return fail(ErrorKind::subject, fmt::format("{}: the reply is no JSON: {}", domain.list,
                                                 reply.body.substr(0, 200)));
   }
   std::lock_guard lock(context.live.evaluation);
-  return context.session.expressions->outputs(domain.items, document, Json::object());
+  return context.session.expressions->outputs(domain.items, document.value, Json::object());
 }
 
 bool made_by_this_run(StepContext& context, const DomainProfile& domain, const Json& item) {

@@ -6,14 +6,11 @@
 namespace harness {
 namespace {
 
-Result<void> check_pattern(const std::string& pattern, const Span& span) {
-  try {
-    const std::regex compiled(pattern, std::regex::ECMAScript);
-    return {};
-  } catch (const std::regex_error& error) {
-    return fail(ErrorKind::invalid,
-                fmt::format("`{}` is no regular expression: {}", pattern, error.what()), span);
-  }
+Result<Pattern> compiled_at(const std::string& pattern, const Span& span) {
+  auto compiled = Pattern::compile(pattern);
+  if (compiled) return compiled;
+  compiled.error().where = span;
+  return compiled;
 }
 
 }  // namespace
@@ -39,18 +36,13 @@ Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
                            std::function<void(const std::string&)> never) {
   auto trigger = std::make_shared<Trigger>();
   if (when.request) {
-    try {
-      trigger->request = std::regex(*when.request, std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& error) {
-      return fail(ErrorKind::invalid,
-                  fmt::format("`{}` is no regular expression: {}", *when.request, error.what()),
-                  when.span);
-    }
-    trigger->on_request = true;
+    auto compiled = compiled_at(*when.request, when.span);
+    if (!compiled) return tl::unexpected(compiled.error());
+    trigger->request = std::move(*compiled);
     trigger->missing = when.nth;
   }
   if (when.log) {
-    if (auto known = check_pattern(*when.log, when.span); !known) return known;
+    if (auto known = compiled_at(*when.log, when.span); !known) return tl::unexpected(known.error());
     if (session.daemon_running()) trigger->daemon = session.daemon;
   }
   Trigger* raw = trigger.get();
@@ -65,7 +57,7 @@ Result<void> Triggers::arm(const When& when, std::optional<Milliseconds> delay,
       return never(fmt::format("no log line matched `{}`{}", *when.log,
                                when.nth > 1 ? fmt::format(" {} times", when.nth) : ""));
     }
-    if (raw->on_request) {
+    if (raw->request) {
       std::unique_lock lock(raw->mutex);
       raw->changed.wait(lock, stop, [&] { return raw->missing <= 0; });
       if (raw->missing > 0) {
@@ -92,7 +84,7 @@ void Triggers::daemon_started(std::shared_ptr<Child> daemon) {
 void Triggers::request(const std::string& line) {
   std::lock_guard lock(mutex_);
   for (auto& trigger : triggers_) {
-    if (!trigger->on_request || !std::regex_search(line, trigger->request)) continue;
+    if (!trigger->request || !trigger->request->found_in(line).value_or(false)) continue;
     std::lock_guard count(trigger->mutex);
     if (--trigger->missing <= 0) trigger->changed.notify_all();
   }

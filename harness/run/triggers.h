@@ -6,10 +6,11 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <regex>
+#include <optional>
 #include <string>
 #include <thread>
 
+#include "harness/base/pattern.h"
 #include "harness/scenario/scenario.h"
 #include "harness/target/session.h"
 
@@ -34,8 +35,7 @@ class Triggers {
     std::mutex mutex;
     std::condition_variable_any changed;
     std::shared_ptr<Child> daemon;  // whose log is awaited; the newest
-    std::regex request;
-    bool on_request = false;
+    std::optional<Pattern> request;
     int missing = 0;       // requests still to come
     std::jthread thread;
   };

@@ -124,6 +124,11 @@ struct Expressions::State {
         adopt(std::move(program));
         return;
       }
+      if (found.size() == 1 && found.front().gave_up && texts.size() > 1) {
+        // Which of them it was is found by compiling each by itself.
+        for (auto& text : texts) compile({std::move(text)}, problems, problem_texts);
+        return;
+      }
       std::vector<bool> bad(texts.size(), false);
       for (auto& problem : found) {
         bad.at(problem.expression) = true;

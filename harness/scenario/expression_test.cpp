@@ -1,6 +1,8 @@
 // What expect and capture take for true, and what no expression may do.
 #include "harness/scenario/expression.h"
 
+#include <malloc.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -266,5 +268,75 @@ TEST_F(ExpressionTest, ProgramsAreSharedThroughThePool) {
   Expressions second;
   EXPECT_EQ(second.expect(odd, {{"only_here", 4711}}, {}).truth, Truth::pass);
 }
+// Each of these ended the process, or took all memory, before libjq was held (jq_guard.h).
+TEST_F(ExpressionTest, HugeOnesAreGivenUp) {
+  const Json document = {{"items", {1}}, {"text", std::string(200, 'a') + "!"}};
+  for (const char* text :
+       {"[range(1e9)] | length > 3", "\"x\" * 1e9 | length > 3", ".items[1e9] = 1 | length > 3",
+        "[limit(1e9; repeat(1))] | length > 3", "reduce range(1e9) as $i (null; [., .]) | length > 3",
+        "def f: [f]; f | length > 3", "[.items | recurse(.)] | length > 3",
+        "setpath([range(3e6) | 0]; 1) | length > 0",
+        "reduce range(1e9) as $i (\"x\"; . + .) | length > 3"}) {
+    const auto begin = Clock::now();
+    const Evaluation result = expect(text, document);
+    EXPECT_EQ(result.truth, Truth::inconclusive) << text;
+    EXPECT_NE(result.detail, "") << text;
+    EXPECT_LT(milliseconds(Clock::now() - begin), 20'000) << text;
+    EXPECT_EQ(truth(".items == [1]", document), Truth::pass) << "after " << text;
+  }
+  // Deep, but not too large: freed, printed, compared and measured by recursion.
+  for (const char* text : {"reduce range(150000) as $i (0; [.]) | length == 1",
+                           "reduce range(150000) as $i (0; [.]) | tojson | length > 3",
+                           "reduce range(150000) as $i (0; [.]) | . == . | not | not"}) {
+    expect(text, document);
+    EXPECT_EQ(truth(".items == [1]", document), Truth::pass) << "after " << text;
+  }
+}
+
+TEST_F(ExpressionTest, WhatIsGivenUpIsNotTriedAgain) {
+  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::HasSubstr("128 MiB"));
+  const auto begin = Clock::now();
+  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::HasSubstr("128 MiB"));
+  EXPECT_LT(milliseconds(Clock::now() - begin), 5);
+}
+
+TEST_F(ExpressionTest, AMatchThatBacktracksIsGivenUp) {
+  const auto begin = Clock::now();
+  const Json document = {{"text", std::string(4000, 'a') + "!"}};
+  EXPECT_EQ(truth(".text | test(\"^(a|aa)+$\") | not", document), Truth::inconclusive);
+  EXPECT_LT(milliseconds(Clock::now() - begin), 10'000);
+  EXPECT_EQ(truth(".text | test(\"^a+!$\")", document), Truth::pass);
+}
+
+// LeakSanitizer cannot tell (libjq is suppressed as a whole); what malloc has given out can.
+TEST_F(ExpressionTest, EvaluationsKeepNoMemory) {
+  std::vector<CompileProblem> problems;
+  const std::vector<std::string> texts = {".items | map(.n) | add == 3", ".items[].id", ".total", "empty",
+                                          "error(\"no\")", "$v | test(\"a+\")", ".n | .[0]"};
+  auto program = JqProgram::compile(texts, problems);
+  ASSERT_NE(program, nullptr);
+  for (std::size_t which = 0; which < texts.size(); ++which) {
+    const auto in_use_after = [&](int times) {
+      for (int at = 0; at < times; ++at) {
+        program->run(which, items, {{"v", "baab"}}, at % 2 == 0 ? 1 : 3, Milliseconds(2000));
+      }
+      return static_cast<std::ptrdiff_t>(::mallinfo2().uordblks);
+    };
+    constexpr int times = 15'000;  // one small block lost in each would be 480,000 bytes
+    const auto before = in_use_after(200), after = in_use_after(times);
+    EXPECT_LT(after - before, 100'000) << texts[which];
+  }
+}
+
+TEST_F(ExpressionTest, WhatIsTooCostlyToCompileIsNamed) {
+  std::string huge;
+  for (int at = 0; at < 9000; ++at) huge += "[";
+  huge += "1" + std::string(9000, ']');
+  const auto begin = Clock::now();
+  const auto diagnostics = expressions.prepare({jq(huge), jq(".total == 2")});
+  EXPECT_LT(milliseconds(Clock::now() - begin), 60'000);
+  EXPECT_EQ(truth(".total == 2", items), Truth::pass);
+}
+
 }  // namespace
 }  // namespace harness

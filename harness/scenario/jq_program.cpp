@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "harness/scenario/expression_text.h"
+#include "harness/scenario/jq_guard.h"
 #include "harness/scenario/jq_value.h"
 #include "harness/scenario/watchdog.h"
 extern "C" {
@@ -30,6 +31,9 @@ namespace {
 
 constexpr const char* nothing_judged = "nothing was judged: the list is empty";
 constexpr std::size_t most_in_pool = 64;
+constexpr Milliseconds compile_limit{20'000};
+
+std::string too_large() { return fmt::format("needed more than {} MiB", jq_most_bytes >> 20); }
 
 // One line, so that line 2 of the program is line 1 of the first expression.
 //  - all and any over nothing are errors: `all` of nothing is true, which would prove nothing.
@@ -205,8 +209,30 @@ std::string error_text(jv message) {  // consumes
 }
 }  // namespace
 
-JqProgram::JqProgram(std::unique_ptr<State> state, std::vector<std::string> texts)
-    : state_(std::move(state)), texts_(std::move(texts)) {}
+// `broken`: why libjq had to be left; its state is lost then.
+bool compile_source(JqProgram::State& state, const std::string& text, std::string& broken) {
+  std::lock_guard lock(compile_mutex());
+  const WithoutHomeFile guard;
+  int compiled = 0;
+  const JqMeter meter = run_guarded(nullptr, compile_limit, [&](JqMeter& steps) {
+    steps.step([&] {
+      state.jq = jq_init();
+      if (state.jq == nullptr) return;
+      jq_set_error_cb(state.jq, collect, &state.messages);
+      // Without it `import` would abort the process.
+      jq_set_attr(state.jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
+      compiled = jq_compile_args(state.jq, text.c_str(), jv_object());
+    });
+  });
+  broken = meter.broken();
+  if (state.jq == nullptr && broken.empty()) broken = "could not begin: libjq lacks memory";
+  if (!broken.empty()) state.jq = nullptr;
+  return compiled != 0;
+}
+
+JqProgram::JqProgram(std::unique_ptr<State> state, std::vector<std::string> texts,
+                     std::string source)
+    : state_(std::move(state)), texts_(std::move(texts)), source_(std::move(source)) {}
 JqProgram::~JqProgram() = default;
 
 std::unique_ptr<JqProgram> JqProgram::compile(const std::vector<std::string>& texts,
@@ -215,21 +241,15 @@ std::unique_ptr<JqProgram> JqProgram::compile(const std::vector<std::string>& te
   for (const auto& text : texts) variables.push_back(variables_of(text));
   const Source source = write_source(texts, variables);
   auto state = std::make_unique<State>();
-  int compiled = 0;
-  {
-    std::lock_guard lock(compile_mutex());
-    const WithoutHomeFile guard;
-    state->jq = jq_init();
-    if (state->jq == nullptr) {
-      problems.push_back({0, 1, 1, "libjq could not be initialised (out of memory?)"});
-      return nullptr;
-    }
-    jq_set_error_cb(state->jq, collect, &state->messages);
-    // Without it `import` would abort the process.
-    jq_set_attr(state->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-    compiled = jq_compile_args(state->jq, source.text.c_str(), jv_object());
+  std::string broken;
+  const bool compiled = compile_source(*state, source.text, broken);
+  if (!broken.empty()) {
+    problems.push_back({0, 1, 1, "its compilation " + broken, true});
+    return nullptr;
   }
-  if (compiled != 0) return std::unique_ptr<JqProgram>(new JqProgram(std::move(state), texts));
+  if (compiled) {
+    return std::unique_ptr<JqProgram>(new JqProgram(std::move(state), texts, source.text));
+  }
 
   const auto lines = split_lines(source.text);
   for (const auto& message : state->messages) {
@@ -250,50 +270,82 @@ std::unique_ptr<JqProgram> JqProgram::compile(const std::vector<std::string>& te
   return nullptr;
 }
 
-JqRun JqProgram::run(std::size_t index, const Json& document, const Json& bindings,
-                     std::size_t most_outputs, Milliseconds limit) {
-  JqRun result;
+// On the deep stack, for what is freed here may be nested as deep as memory goes.
+void JqProgram::evaluate(JqMeter& meter, std::size_t index, const Json& document,
+                         const Json& bindings, std::size_t most_outputs, JqRun& result) {
   auto doc = to_jv(document);
   if (!doc) {
     result.error = doc.error().message;
-    return result;
+    return;
   }
   auto vars = to_jv(bindings);
   if (!vars) {
     jv_free(*doc);
     result.error = vars.error().message;
-    return result;
+    return;
   }
   jv input = jv_object_set(jv_object(), jv_string("__k"), jv_number(static_cast<double>(index)));
   input = jv_object_set(input, jv_string("__doc"), *doc);
   input = jv_object_set(input, jv_string("__vars"), *vars);
   jq_state* jq = state_->jq;
   jq_start(jq, input, 0);
-  {
-    const Watchdog watchdog(limit, [jq] {
-      if (jq_halted(jq) == 0) jq_halt(jq, jv_invalid(), jv_invalid());
-    });
-    while (result.outputs.size() < most_outputs) {
-      jv output = jq_next(jq);
-      if (!jv_is_valid(output)) {
-        if (jv_invalid_has_msg(jv_copy(output)) != 0) {
-          result.error = error_text(jv_invalid_get_msg(output));
-        } else {
-          jv_free(output);
-        }
-        break;
+  while (result.outputs.size() < most_outputs) {
+    jv output = jv_invalid();
+    if (!meter.step([&] { output = jq_next(jq); })) {
+      state_->jq = nullptr;  // left in the middle of something: lost
+      return;
+    }
+    if (!jv_is_valid(output)) {
+      if (jv_invalid_has_msg(jv_copy(output)) != 0) {
+        result.error = error_text(jv_invalid_get_msg(output));
+      } else {
+        jv_free(output);
       }
-      auto converted = from_jv(output);
-      if (!converted) {
-        result.error = converted.error().message;
-        break;
-      }
-      result.outputs.push_back(std::move(*converted));
+      break;
+    }
+    auto converted = from_jv(output);
+    if (!converted) {
+      result.error = converted.error().message;
+      break;
+    }
+    result.outputs.push_back(std::move(*converted));
+  }
+}
+
+JqRun JqProgram::run(std::size_t index, const Json& document, const Json& bindings,
+                     std::size_t most_outputs, Milliseconds limit) {
+  JqRun result;
+  if (const auto known = given_up_.find(index); known != given_up_.end()) {
+    result.error = known->second;
+    return result;
+  }
+  if (state_->jq == nullptr) {  // another of these expressions broke it
+    std::string broken;
+    if (!compile_source(*state_, source_, broken)) {
+      result.error = "libjq cannot compile it again: " + broken;
+      return result;
     }
   }
-  if (jq_halted(jq) != 0) result.error = fmt::format("took longer than {}", human(limit));
+  jq_state* jq = state_->jq;
+  const JqMeter meter = run_guarded(jq, limit, [&](JqMeter& steps) {
+    {
+      const Watchdog watchdog(limit, [jq] {
+        if (jq_halted(jq) == 0) jq_halt(jq, jv_invalid(), jv_invalid());
+      });
+      evaluate(steps, index, document, bindings, most_outputs, result);
+    }
+    if (state_->jq == nullptr) return;
+    if (jq_halted(jq) != 0) {
+      result.error = steps.too_large() ? too_large() : fmt::format("took longer than {}", human(limit));
+    }
+    jq_start(jq, jv_null(), 0);  // lets go of what the run held; also clears a halt
+  });
+  if (!meter.broken().empty()) {
+    result.outputs.clear();
+    result.error = meter.too_large() ? too_large() : meter.broken();
+    given_up_[index] = result.error;  // each time would cost a program and its memory
+  }
   result.empty_list = result.error == nothing_judged;
-  jq_start(jq, jv_null(), 0);  // lets go of what the run held; also clears a halt
   return result;
 }
 

@@ -2,6 +2,7 @@
 // libjq's own library and 0.4 ms for each expression, so a scenario's expressions share a program,
 // and finished programs wait in a pool for whoever needs the same texts next (check, run, judge).
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,12 +12,14 @@
 #include "harness/base/json.h"
 
 namespace harness {
+class JqMeter;
 
 struct CompileProblem {
   std::size_t expression = 0;  // index into the texts
   int line = 1;                // of that text, from 1
   int column = 1;              // bytes, from 1
   std::string message;
+  bool gave_up = false;        // too costly to compile, or libjq broke: no fault of one expression
 };
 
 struct JqRun {
@@ -25,7 +28,8 @@ struct JqRun {
   bool empty_list = false; // all or any looked at nothing
 };
 
-// Not thread-safe, but may be handed from one thread to another.
+// A run or a compilation takes at most its time and jq_most_bytes (jq_guard.h), and never ends the
+// process. Not thread-safe, but may be handed from one thread to another.
 class JqProgram {
  public:
   // Texts must have passed read_expression. Nothing is printed; HOME's .jq is not loaded.
@@ -40,11 +44,16 @@ class JqProgram {
   JqRun run(std::size_t index, const Json& document, const Json& bindings, std::size_t most_outputs,
             Milliseconds limit);
 
- private:
   struct State;
-  explicit JqProgram(std::unique_ptr<State> state, std::vector<std::string> texts);
+
+ private:
+  JqProgram(std::unique_ptr<State> state, std::vector<std::string> texts, std::string source);
+  void evaluate(JqMeter& meter, std::size_t index, const Json& document, const Json& bindings,
+                std::size_t most_outputs, JqRun& result);
   std::unique_ptr<State> state_;
   std::vector<std::string> texts_;
+  std::string source_;
+  std::map<std::size_t, std::string> given_up_;  // expressions that broke libjq, and how
 };
 
 // The pool, shared by all threads of the process.

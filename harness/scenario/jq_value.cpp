@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "harness/base/read_json.h"
+
 namespace harness {
 namespace {
 
@@ -97,7 +99,7 @@ Result<Json> build_map(jv value, int depth) {
       jv_free(keys);
       return inner;
     }
-    map[std::move(name)] = std::move(*inner);
+    append_member(map, std::move(name), std::move(*inner));
   }
   jv_free(keys);
   return map;

@@ -11,6 +11,9 @@
 
 namespace harness {
 
+// The largest file that is read as YAML.
+constexpr std::size_t most_yaml_bytes = 1 << 20;
+
 struct NodeEntry;
 
 struct Node {

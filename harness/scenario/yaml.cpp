@@ -15,7 +15,6 @@
 namespace harness {
 namespace {
 
-constexpr std::size_t most_bytes = 1 << 20;
 constexpr std::size_t most_depth = 64;
 
 // Ends the parse where going on makes no sense; the diagnostic has been noted.
@@ -183,7 +182,7 @@ std::string hint_for(const std::string& message) {
 
 Diagnostic too_large(const std::string& text, const std::string& file) {
   return {Span{file, 1, 1},
-          fmt::format("the file has {} bytes; {} are the most", text.size(), most_bytes),
+          fmt::format("the file has {} bytes; {} are the most", text.size(), most_yaml_bytes),
           "is this the right file?"};
 }
 
@@ -201,7 +200,7 @@ Diagnostic bad_byte(std::string_view text, const std::string& file, std::size_t 
 YamlReading read_yaml(const std::string& text, const std::string& file) {
   YamlReading reading;
   reading.root.span = Span{file, 1, 1};
-  if (text.size() > most_bytes) {
+  if (text.size() > most_yaml_bytes) {
     reading.problems.push_back(too_large(text, file));
     return reading;
   }

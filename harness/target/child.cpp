@@ -252,6 +252,14 @@ std::size_t Child::lines_seen() const {
   state_->catch_up();
   return state_->output.lines_seen();
 }
+std::size_t Child::bytes_seen() const {
+  state_->catch_up();
+  return state_->output.bytes_seen();
+}
+std::size_t Child::left_out() const {
+  state_->catch_up();
+  return state_->output.left_out();
+}
 
 Result<std::string> Child::wait_line(const std::string& pattern, std::size_t from, int nth,
                                      const Limit& limit) const {

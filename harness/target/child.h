@@ -60,6 +60,8 @@ class Child {
   std::vector<std::string> last_lines(std::size_t count) const;
   std::string output() const;                  // all that is kept
   std::size_t lines_seen() const;
+  std::size_t bytes_seen() const;
+  std::size_t left_out() const;                // bytes of the middle that are not kept
   // From line number `from` on (0 = first). Returns the line; ends early when the child ends.
   Result<std::string> wait_line(const std::string& pattern, std::size_t from, int nth,
                                 const Limit& limit) const;

@@ -18,7 +18,8 @@
 #include <sstream>
 #include <thread>
 
-#include "harness/base/json.h"
+#include "harness/base/read_file.h"
+#include "harness/base/read_json.h"
 #include "harness/base/unique_fd.h"
 #include "harness/target/enclosure.h"
 #include "harness/target/process_info.h"
@@ -26,6 +27,8 @@
 
 namespace harness {
 namespace {
+
+constexpr std::size_t most_instance_file = 1 << 20;
 
 struct Book {
   std::mutex mutex;
@@ -107,7 +110,8 @@ std::string why_of_run(const Table& table, const ProcessInfo& info, const std::s
 std::optional<NativeEngine> engine_of(const std::filesystem::path& path, const Table& table,
                                       const std::string& run_id) {
   if (path.extension() != ".json") return std::nullopt;
-  const Json file = Json::parse(read_text(path.string()), nullptr, false);
+  const auto text = read_file(path, most_instance_file);
+  const Json file = text ? read_json(*text).value : Json();
   if (!file.is_object()) return std::nullopt;
   const Json pid = file.value("pid", Json()), ticks = file.value("start_ticks", Json());
   const Json labels = file.value("labels", Json());

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "harness/base/read_file.h"
+#include "harness/base/read_json.h"
 #include "harness/target/cgroup.h"
 #include "harness/target/leftovers.h"
 #include "harness/target/process_info.h"
@@ -14,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view sandbox_prefix = "aima-run-";
 constexpr std::time_t fresh_s = 60;
+constexpr std::size_t most_notes = 8u << 20;  // a run.json; a daemon could write there too
 
 // For what names no owner that could be asked: nothing stays that way for long while it is alive.
 bool is_fresh(const fs::path& folder) {
@@ -23,16 +26,15 @@ bool is_fresh(const fs::path& folder) {
 
 // Why the run of a whole sandbox is dead; empty: it lives, or is not to be touched.
 std::string why_dead(const fs::path& folder, const Json& notes, bool kept_too) {
-  const bool named = notes.is_object() && notes.value("pid", Json()).is_number_integer() &&
-                     notes.value("start_ticks", Json()).is_number_integer();
+  const bool named = held(notes, "pid", 0) > 0 && held(notes, "start_ticks", std::uint64_t{0}) > 0;
   if (!named) return is_fresh(folder) ? "" : "its run.json was never written";
-  if (notes.value("boot_id", "") != boot_id()) {
-    return notes.value("kept", false) && !kept_too ? "" : "it is from before the last boot";
+  if (held(notes, "boot_id", "") != boot_id()) {
+    return held(notes, "kept", false) && !kept_too ? "" : "it is from before the last boot";
   }
   const Owner owner{notes["pid"].get<pid_t>(), notes["start_ticks"].get<std::uint64_t>(),
                     notes.value("pid_namespace", own_pid_namespace())};
   if (life_of(owner) != Life::dead) return "";
-  if (notes.value("kept", false)) return kept_too ? "it was kept on purpose" : "";
+  if (held(notes, "kept", false)) return kept_too ? "it was kept on purpose" : "";
   return "its harness (process " + std::to_string(owner.pid) + ") is gone";
 }
 
@@ -58,7 +60,8 @@ std::vector<DeadRun> find_dead_runs(bool kept_too) {
       run.run_id = half->run_id;
       run.why = why_half_dead(run.folder, half->owner);
     } else if (name.starts_with(sandbox_prefix)) {
-      const Json notes = Json::parse(read_text((run.folder / "run.json").string()), nullptr, false);
+      const auto text = read_file(run.folder / "run.json", most_notes, Links::refused);
+      const Json notes = text ? read_json(*text).value : Json();
       run.run_id = name.substr(sandbox_prefix.size());
       run.why = why_dead(run.folder, notes, kept_too);
       if (notes.is_object()) run.notes = notes;

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "harness/base/read_json.h"
 #include "harness/target/cgroup.h"
 #include "harness/target/containment.h"
 #include "harness/target/enclosure.h"
@@ -156,8 +157,8 @@ Result<void> remove_containers(EngineClient& engine, const std::string& run_id,
   Result<void> result;
   for (const auto& container : *listed) {
     // The filter of the engine is not trusted with other people's containers.
-    if (container.value("labels", Json::object()).value("aima.run", "") != run_id) continue;
-    if (auto gone = engine.act("remove", container.value("id", ""), limit); !gone) result = gone;
+    if (held(held(container, "labels", Json()), "aima.run", "") != run_id) continue;
+    if (auto gone = engine.act("remove", held(container, "id", ""), limit); !gone) result = gone;
   }
   return result;
 }
@@ -211,11 +212,11 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
     all = all && gone.has_value();
     report.push_back(std::move(item));
   };
-  const Json debts = run.notes.value("debts", Json::array());
+  const Json debts = held(run.notes, "debts", Json::array());
   for (auto debt = debts.rbegin(); debt != debts.rend(); ++debt) {
-    const Json undo = debt->value("undo", *debt);
+    const Json undo = held(*debt, "undo", *debt);
     const auto healed = heal == nullptr ? Result<Json>(Json()) : heal(undo, limit);
-    add("fault", debt->value("fault", "?"),
+    add("fault", held(*debt, "fault", "?"),
         healed ? Result<void>() : Result<void>(tl::unexpected(healed.error())));
   }
   if (!run.group.empty()) {
@@ -225,12 +226,12 @@ Json clean_dead_run(const DeadRun& run, HealRecorded heal, const Limit& limit) {
     if (gone) gone = group.remove(limit);
     add("cgroup", run.group + " with " + std::to_string(inside.size()) + " processes", gone);
   }
-  const auto ended = end_all(run.run_id, run.notes.value("instance_files", ""), limit);
+  const auto ended = end_all(run.run_id, held(run.notes, "instance_files", ""), limit);
   if (!ended) add("process", "processes of " + run.run_id, tl::unexpected(ended.error()));
   else
     for (const auto& process : *ended)
       add("process", std::to_string(process.pid) + " " + process.command, {});
-  if (const std::string host = run.notes.value("engine", ""); !host.empty()) {
+  if (const std::string host = held(run.notes, "engine", ""); !host.empty()) {
     const std::string what = "containers with " + label_of(run.run_id);
     auto engine = EngineClient::connect(host, limit);
     if (!engine) {

@@ -9,7 +9,7 @@
 namespace harness {
 namespace {
 
-constexpr std::size_t matched_length = 4096;  // std::regex recurses once for each character
+constexpr std::size_t matched_length = Pattern::looked_at;
 
 std::size_t count_lines(std::string_view text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -94,7 +94,7 @@ void OutputLog::match(std::string_view chunk) {
     if (newline == std::string_view::npos) break;
     for (Waiter* waiter : waiters_) {
       offer(*waiter, number, partial_);
-      found = found || waiter->found.has_value();
+      found = found || waiter->over();
     }
     partial_.clear();
     ++number;
@@ -104,11 +104,13 @@ void OutputLog::match(std::string_view chunk) {
 }
 
 void OutputLog::offer(Waiter& waiter, std::size_t number, std::string_view line) const {
-  if (waiter.found || number < waiter.from) return;
+  if (waiter.over() || number < waiter.from) return;
   line = line.substr(0, matched_length);
   if (::memmem(line.data(), line.size(), waiter.literal.data(), waiter.literal.size()) == nullptr)
     return;
-  if (!std::regex_search(line.begin(), line.end(), *waiter.pattern)) return;
+  const auto matches = waiter.pattern->found_in(line);
+  if (!matches) waiter.trouble = matches.error();
+  if (!matches || !*matches) return;
   if (--waiter.missing <= 0) waiter.found = std::string(line);
 }
 
@@ -170,30 +172,42 @@ std::size_t OutputLog::lines_seen() const {
   return lines_;
 }
 
+std::size_t OutputLog::bytes_seen() const {
+  const std::lock_guard lock(mutex_);
+  return head_.size() + left_out_ + tail_.size();
+}
+
+std::size_t OutputLog::left_out() const {
+  const std::lock_guard lock(mutex_);
+  return left_out_;
+}
+
 Result<std::string> OutputLog::wait_line(const std::string& pattern, std::size_t from, int nth,
                                          const Limit& limit) const {
-  std::optional<std::regex> compiled;
-  try {
-    compiled.emplace(pattern, std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {
-    return fail(ErrorKind::invalid,
-                "`" + pattern + "` is no regular expression: " + error.what());
-  }
+  const auto compiled = Pattern::compile(pattern);
+  if (!compiled) return tl::unexpected(compiled.error());
   Waiter waiter{&*compiled, required_literal(pattern), from, std::max(nth, 1), std::nullopt};
   std::unique_lock lock(mutex_);
   offer_kept(waiter);
-  if (!waiter.found) {
+  const std::size_t unseen = from < first_line_of_tail() ? left_out_ : 0;
+  if (!waiter.over()) {
     const auto place = waiters_.insert(waiters_.end(), &waiter);
     changed_.wait_until(lock, limit.stop, limit.deadline,
-                        [&] { return waiter.found.has_value() || finished_; });
+                        [&] { return waiter.over() || finished_; });
     waiters_.erase(place);
   }
   if (waiter.found) return *waiter.found;
+  if (waiter.trouble) return tl::unexpected(*waiter.trouble);
   const std::string wanted = "no line of the log matched /" + pattern + "/";
   lock.unlock();
   const auto last = last_lines(1);
   const std::string seen = quoted(last.empty() ? "" : last.front());
   if (limit.stopped()) return fail(ErrorKind::stopped, wanted + " before the run was stopped");
+  if (unseen > 0) {
+    return fail(ErrorKind::invalid,
+                wanted + " that was looked at: " + std::to_string(unseen) +
+                    " bytes in the middle of the log were no longer kept when this wait began");
+  }
   lock.lock();
   if (finished_) return fail(ErrorKind::subject, wanted + ": " + why_finished_ + "; " + seen);
   return fail(ErrorKind::timeout, wanted + " in time; " + seen);

@@ -5,13 +5,13 @@
 #include <list>
 #include <mutex>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/base/clock.h"
 #include "harness/base/error.h"
+#include "harness/base/pattern.h"
 #include "harness/base/unique_fd.h"
 
 namespace harness {
@@ -35,18 +35,23 @@ class OutputLog {
   std::vector<std::string> last_lines(std::size_t count) const;
   std::string text() const;
   std::size_t lines_seen() const;
-  // The nth match among the lines from number `from` on. Lines of the middle that were no longer kept
-  // when the wait began cannot match. Only the first 4096 characters of a line are looked at.
+  std::size_t bytes_seen() const;
+  std::size_t left_out() const;  // bytes of the middle that are no longer kept
+  // The nth match among the lines from number `from` on. Only the first 4096 characters of a line are
+  // looked at. Where nothing matched, and lines from `from` on were no longer kept when the wait
+  // began, it is an error of kind `invalid`: nobody knows.
   Result<std::string> wait_line(const std::string& pattern, std::size_t from, int nth,
                                 const Limit& limit) const;
 
  private:
   struct Waiter {
-    const std::regex* pattern;
+    const Pattern* pattern;
     std::string literal;  // what every match contains; "" where the pattern does not say
     std::size_t from;
     int missing;
     std::optional<std::string> found;
+    std::optional<Error> trouble = std::nullopt;  // the pattern takes too long
+    bool over() const { return found || trouble; }
   };
   void keep(std::string_view chunk);
   void match(std::string_view chunk);

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <sstream>
 
+#include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
 #include "harness/clients/command.h"
 
@@ -240,9 +240,12 @@ tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
     const std::map<std::string, std::string>& overrides) {
   const fs::path file = is_path(name_or_path) ? fs::path(name_or_path)
                                               : targets_folder(root) / (name_or_path + ".yaml");
-  std::ifstream input(file, std::ios::binary);
-  std::ostringstream text;
-  if (!input || !(text << input.rdbuf())) {
+  const auto text = read_file(file, most_yaml_bytes);
+  std::error_code ignored;
+  if (!text && fs::exists(file, ignored)) {
+    return tl::unexpected(std::vector<Diagnostic>{{{file.string(), 1, 1}, text.error().message, ""}});
+  }
+  if (!text) {
     std::string known;
     for (const auto& name : target_names(root)) known += (known.empty() ? "" : ", ") + name;
     return tl::unexpected(std::vector<Diagnostic>{
@@ -250,7 +253,7 @@ tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
          "there is no target `" + name_or_path + "`: " + file.string() + " cannot be read",
          "targets in " + targets_folder(root).string() + ": " + (known.empty() ? "none" : known)}});
   }
-  auto node = parse_yaml(text.str(), file.string());
+  auto node = parse_yaml(*text, file.string());
   if (!node) return tl::unexpected(std::move(node.error()));
 
   Reader reader;

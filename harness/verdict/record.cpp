@@ -109,8 +109,10 @@ std::string text_of(const Json& fields, std::string_view key, std::string fallba
 std::int64_t integer_of(const Json& fields, std::string_view key, std::int64_t fallback) {
   const auto found = fields.find(key);
   if (found == fields.end() || !found->is_number()) return fallback;
-  return found->is_number_integer() ? found->get<std::int64_t>()
-                                    : static_cast<std::int64_t>(found->get<double>());
+  if (found->is_number_integer()) return found->get<std::int64_t>();
+  const double number = found->get<double>();
+  constexpr double most = 9e18;  // beyond it a cast would be undefined
+  return static_cast<std::int64_t>(std::clamp(number, -most, most));
 }
 
 bool boolean_of(const Json& fields, std::string_view key, bool fallback) {
