@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t most_diagnostics = 40;  // of one file: who has more does not read them all
+
 bool is_scenario_file(const fs::path& path) {
   const auto extension = path.extension();
   return extension == ".yaml" || extension == ".yml";
@@ -85,7 +87,12 @@ std::string text_or_nothing(const fs::path& path) {
 std::string rendered(const std::vector<Diagnostic>& diagnostics, const std::string& scenario_file,
                      const std::string& scenario_text) {
   std::string text;
+  std::size_t shown = 0;
   for (const auto& diagnostic : diagnostics) {
+    if (shown++ == most_diagnostics) {
+      text += fmt::format("{}: {} more problems\n", scenario_file, diagnostics.size() - most_diagnostics);
+      break;
+    }
     if (diagnostic.where.file == scenario_file) {
       text += render(diagnostic, scenario_text);
     } else {

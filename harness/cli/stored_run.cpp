@@ -58,7 +58,9 @@ Result<Scenario> scenario_in(const fs::path& file, const std::string& shown, con
   auto scenario = parse_scenario(*text, shown, full_catalog(), names_given(history, *text));
   if (scenario) return std::move(*scenario);
   std::string problems;
-  for (const auto& diagnostic : scenario.error()) problems += "\n" + render(diagnostic, *text);
+  const auto& wrong = scenario.error();
+  const std::size_t told = std::min<std::size_t>(wrong.size(), 10);
+  for (std::size_t at = 0; at < told; ++at) problems += "\n" + render(wrong[at], *text);
   return fail(ErrorKind::usage,
               fmt::format("{} is no scenario that this version reads:{}", file.string(), problems));
 }

@@ -143,6 +143,11 @@ Result<Observation> http_observation(const Session& session, const Arguments& ar
   }
   bool fine = wanted_status.empty() ? reply.status < 400 : status_wanted(wanted_status, reply.status);
   if (fine && reply.body_cut) return fail(ErrorKind::invalid, cut_reply(request, reply, seen));
+  if (const auto packed = reply.headers.find("content-encoding");
+      fine && packed != reply.headers.end() && packed->second != "identity") {
+    return fail(ErrorKind::invalid, fmt::format("{}: the reply is packed ({}), which nobody asked for, "
+                                                "and is not judged", seen.command, packed->second));
+  }
   if (fine) {
     auto document = http_document(reply);
     if (!document) return within(seen.command, document.error());

@@ -1,6 +1,7 @@
 // verdict.json: a verdict that shows when it was edited.
 #include <fmt/format.h>
 
+#include "harness/base/read_json.h"
 #include "harness/history/chain.h"
 #include "harness/verdict/record.h"
 #include "harness/verdict/verdict.h"
@@ -46,7 +47,8 @@ std::string sealed_text(const Verdict& verdict) {
 }
 
 Result<Verdict> verdict_from_sealed(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  // As deep as a history's line, and as many values as a whole history has.
+  const Json json = read_json(text, {320, 8'000'000}).value;
   auto verdict = verdict_from_json(json);
   if (!verdict) return verdict;
   const auto edited = [](const char* why) {
