@@ -52,6 +52,9 @@ MAY_USE = {
     "harness/prove": _harness_many + ["harness/report"],
     "harness/cli": _harness_many + ["harness/report", "harness/campaign", "harness/explore",
                                     "harness/prove"],
+    # What reads what others wrote, called with anything.
+    "harness/fuzz": ["harness/base", "harness/scenario", "harness/history", "harness/clients",
+                     "harness/target", "harness/verdict"],
     # The scenarios as a Boost.Test suite: a program beside main.cpp, on what cli stands on.
     "harness/suite": ["harness/base", "harness/scenario", "harness/history", "harness/clients",
                       "harness/verdict", "harness/report", "harness/cli"],

@@ -294,9 +294,9 @@ TEST_F(ExpressionTest, HugeOnesAreGivenUp) {
 }
 
 TEST_F(ExpressionTest, WhatIsGivenUpIsNotTriedAgain) {
-  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::HasSubstr("128 MiB"));
+  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::ContainsRegex("128 MiB|too long"));
   const auto begin = Clock::now();
-  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::HasSubstr("128 MiB"));
+  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::ContainsRegex("128 MiB|too long"));
   EXPECT_LT(milliseconds(Clock::now() - begin), 5);
 }
 

@@ -20,11 +20,6 @@
 
 #include <fmt/format.h>
 
-extern "C" {
-#include <jq.h>
-#include <jv.h>
-}
-
 namespace harness {
 namespace {
 
@@ -52,9 +47,7 @@ struct JqAllocator {
     meter->bytes_ += static_cast<std::ptrdiff_t>(::malloc_usable_size(block));
     if (meter->bytes_ <= static_cast<std::ptrdiff_t>(jq_most_bytes) || meter->too_large_) return;
     meter->too_large_ = true;
-    if (meter->halted_ != nullptr && jq_halted(meter->halted_) == 0) {
-      jq_halt(meter->halted_, jv_invalid(), jv_invalid());
-    }
+    if (meter->halt_) meter->halt_();
   }
 
   static void count_gone(void* block) {
@@ -210,12 +203,12 @@ DeepThread* take_thread() {
   return false;
 }
 
-JqMeter run_guarded(jq_state* halted, Milliseconds limit,
+JqMeter run_guarded(std::function<void()> halt, Milliseconds limit,
                     const std::function<void(JqMeter&)>& work) {
   [[maybe_unused]] static const bool once = (limit_oniguruma(), true);
   JqMeter meter;
   meter.deadline_ = Clock::now() + limit + patience;
-  meter.halted_ = halted;
+  meter.halt_ = std::move(halt);
   DeepThread* thread = take_thread();
   const std::function<void()> guarded = [&] {
     metered = &meter;

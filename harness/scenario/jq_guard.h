@@ -14,8 +14,6 @@
 
 #include "harness/base/clock.h"
 
-struct jq_state;
-
 namespace harness {
 
 // How far a run may grow. Twice that in one go is refused at once.
@@ -33,11 +31,12 @@ class JqMeter {
 
  private:
   friend struct JqAllocator;
-  friend JqMeter run_guarded(jq_state*, Milliseconds, const std::function<void(JqMeter&)>&);
+  friend JqMeter run_guarded(std::function<void()>, Milliseconds,
+                             const std::function<void(JqMeter&)>&);
   std::ptrdiff_t bytes_ = 0;
   unsigned allocations_ = 0;
   Instant deadline_;
-  jq_state* halted_ = nullptr;
+  std::function<void()> halt_;
   bool too_large_ = false;
   bool may_leave_ = false;
   char why_[200] = "";
@@ -45,8 +44,9 @@ class JqMeter {
   void* back_ = nullptr;  // of step(): a jmp_buf
 };
 
-// Calls `work` on a deep stack and counts what libjq allocates in it. `halted` is asked to halt where
-// the limit passes (may be null). A step that goes on allocating after `limit` is left.
-JqMeter run_guarded(jq_state* halted, Milliseconds limit,
+// Calls `work` on a deep stack and counts what libjq allocates in it. `halt` (may be empty) is called
+// once, in the middle of an allocation, when the limit is passed. A step that goes on allocating after
+// `limit` is left.
+JqMeter run_guarded(std::function<void()> halt, Milliseconds limit,
                     const std::function<void(JqMeter&)>& work);
 }  // namespace harness

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
@@ -327,11 +328,14 @@ JqRun JqProgram::run(std::size_t index, const Json& document, const Json& bindin
     }
   }
   jq_state* jq = state_->jq;
-  const JqMeter meter = run_guarded(jq, limit, [&](JqMeter& steps) {
+  // By the clock or by the meter; twice would be an assertion of libjq's.
+  std::atomic<bool> asked{false};
+  const auto halt = [jq, &asked] {
+    if (!asked.exchange(true)) jq_halt(jq, jv_invalid(), jv_invalid());
+  };
+  const JqMeter meter = run_guarded(halt, limit, [&](JqMeter& steps) {
     {
-      const Watchdog watchdog(limit, [jq] {
-        if (jq_halted(jq) == 0) jq_halt(jq, jv_invalid(), jv_invalid());
-      });
+      const Watchdog watchdog(limit, halt);
       evaluate(steps, index, document, bindings, most_outputs, result);
     }
     if (state_->jq == nullptr) return;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <regex>
+#include <utility>
 
 #include "harness/scenario/names.h"
 #include "harness/scenario/scenario.h"
@@ -13,6 +14,8 @@ namespace {
 struct Secret {
   std::string value;
   int line = 1;
+  int column = 1;    // of what holds it; in characters
+  std::string name = {};  // of a variable: it stands behind this, on that line
 };
 
 std::string uppercase(std::string text) {
@@ -47,7 +50,7 @@ void collect_secrets_in(const Node& text, std::vector<Secret>& secrets) {
       if (!(*found)[group].matched || (group == 2 && !header)) continue;
       if (group == 1 && header && (*found)[2].matched) continue;  // "Bearer"
       const std::string value = (*found)[group].str();
-      if (references_in(value).empty()) secrets.push_back({value, text.span.line});
+      if (references_in(value).empty()) secrets.push_back({value, text.span.line, text.span.column});
     }
   }
 }
@@ -59,7 +62,7 @@ void collect_secrets(const Node& node, std::vector<Secret>& secrets) {
   for (const auto& entry : node.entries) {
     const bool fixed = entry.value.is_scalar() && references_in(entry.value.text).empty();
     if (fixed && !entry.value.text.empty() && is_secret_key(entry.key)) {
-      secrets.push_back({entry.value.text, entry.value.span.line});
+      secrets.push_back({entry.value.text, entry.value.span.line, entry.value.span.column});
     }
     collect_secrets(entry.value, secrets);
   }
@@ -81,20 +84,43 @@ std::vector<Secret> secrets_of_steps(const Scenario& scenario) {
 
 constexpr std::string_view stand_in = "redacted";
 
-// The first occurrence from that line on; a value of several lines line by line.
-void hide(std::string& text, const Secret& secret) {
+// Where in the text to look for a secret: not before what holds it, or a short one would be found in
+// a key, and itself stay.
+std::size_t place_of(const std::string& text, const Secret& secret) {
   std::size_t at = 0;
   for (int line = 1; line < secret.line && at != std::string::npos; ++line) {
     at = text.find('\n', at);
     if (at != std::string::npos) ++at;
   }
-  if (at == std::string::npos) at = 0;
+  if (at == std::string::npos) return 0;
+  const std::size_t end = std::min(text.find('\n', at), text.size());
+  if (!secret.name.empty()) {
+    const std::size_t name = text.find(secret.name, at);
+    if (name >= end) return at;
+    at = name + secret.name.size();
+    const std::size_t next = text.find_first_not_of("\"': {", at);
+    constexpr std::string_view word = "secret:";
+    return next < end && text.compare(next, word.size(), word) == 0 ? next + word.size() : at;
+  }
+  for (int column = 1; column < secret.column && at < end; ++column) {
+    do ++at;
+    while (at < end && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
+  }
+  return at;
+}
+
+// The first occurrence from there on; a value of several lines line by line.
+void hide(std::string& text, const Secret& secret) {
+  std::size_t at = place_of(text, secret);
   std::size_t begin = 0;
   while (begin <= secret.value.size()) {
     const std::size_t end = std::min(secret.value.find('\n', begin), secret.value.size());
     const std::string part = secret.value.substr(begin, end - begin);
     const std::size_t found = part.empty() ? std::string::npos : text.find(part, at);
-    if (found != std::string::npos) text.replace(found, part.size(), stand_in);
+    if (found != std::string::npos) {
+      text.replace(found, part.size(), stand_in);
+      at = found + stand_in.size();
+    }
     begin = end + 1;
   }
 }
@@ -127,10 +153,15 @@ std::vector<std::string> secret_values(const Scenario& scenario,
 
 std::string text_without_secrets(const Scenario& scenario) {
   std::string text = scenario.text;
-  for (const auto& secret : secrets_of_steps(scenario)) hide(text, secret);
+  std::vector<Secret> secrets = secrets_of_steps(scenario);
   for (const auto& [name, place] : scenario.written) {
-    if (scenario.is_secret(name)) hide(text, {place.second, place.first});
+    if (scenario.is_secret(name)) secrets.push_back({place.second, place.first, 1, name});
   }
+  // From the end: what stands before keeps its place.
+  std::stable_sort(secrets.begin(), secrets.end(), [](const Secret& one, const Secret& other) {
+    return std::pair(one.line, one.column) > std::pair(other.line, other.column);
+  });
+  for (const auto& secret : secrets) hide(text, secret);
   return text;
 }
 }  // namespace harness

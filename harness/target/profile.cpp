@@ -235,6 +235,28 @@ std::string find_target(const std::string& name_or_path, const std::string& besi
   return "";
 }
 
+tl::expected<TargetProfile, std::vector<Diagnostic>> parse_target(
+    const std::string& text, const std::string& file,
+    const std::map<std::string, std::string>& overrides) {
+  auto node = parse_yaml(text, file);
+  if (!node) return tl::unexpected(std::move(node.error()));
+
+  Reader reader;
+  TargetProfile profile;
+  profile.file = file;
+  profile.span = node->span;
+  profile.home = "${sandbox}/home";
+  read_profile(reader, *node, profile);
+  for (const auto& [key, value] : overrides) apply_override(reader, key, value, profile);
+  if (profile.name.empty()) profile.name = fs::path(file).stem().string();
+  if (profile.data.empty()) profile.data = "${sandbox}/data";
+  if (profile.command.empty() && reader.diagnostics.empty())
+    reader.wrong(node->span, "the target has no `command`",
+                 "like command: [my-daemon, --port, \"${port}\"]");
+  if (!reader.diagnostics.empty()) return tl::unexpected(std::move(reader.diagnostics));
+  return profile;
+}
+
 tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
     const std::string& name_or_path, const std::string& root,
     const std::map<std::string, std::string>& overrides) {
@@ -253,22 +275,6 @@ tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
          "there is no target `" + name_or_path + "`: " + file.string() + " cannot be read",
          "targets in " + targets_folder(root).string() + ": " + (known.empty() ? "none" : known)}});
   }
-  auto node = parse_yaml(*text, file.string());
-  if (!node) return tl::unexpected(std::move(node.error()));
-
-  Reader reader;
-  TargetProfile profile;
-  profile.file = file.string();
-  profile.span = node->span;
-  profile.home = "${sandbox}/home";
-  read_profile(reader, *node, profile);
-  for (const auto& [key, value] : overrides) apply_override(reader, key, value, profile);
-  if (profile.name.empty()) profile.name = file.stem().string();
-  if (profile.data.empty()) profile.data = "${sandbox}/data";
-  if (profile.command.empty() && reader.diagnostics.empty())
-    reader.wrong(node->span, "the target has no `command`",
-                 "like command: [my-daemon, --port, \"${port}\"]");
-  if (!reader.diagnostics.empty()) return tl::unexpected(std::move(reader.diagnostics));
-  return profile;
+  return parse_target(*text, file.string(), overrides);
 }
 }  // namespace harness

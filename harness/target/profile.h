@@ -58,6 +58,11 @@ std::string find_target(const std::string& name_or_path, const std::string& besi
 // The names in fixtures/targets under `root`.
 std::vector<std::string> target_names(const std::string& root);
 
+// What a target file says; `file` names it in what is wrong.
+tl::expected<TargetProfile, std::vector<Diagnostic>> parse_target(
+    const std::string& text, const std::string& file,
+    const std::map<std::string, std::string>& overrides);
+
 // Reads a target file by name (fixtures/targets/NAME.yaml under `root`) or path; `overrides` are
 // --set target.KEY=VALUE (target.command is split like a shell's words).
 tl::expected<TargetProfile, std::vector<Diagnostic>> load_target(
