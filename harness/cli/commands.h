@@ -106,6 +106,15 @@ int command_judge(const CommandContext& context, const JudgeArguments& arguments
 int command_report(const CommandContext& context, const std::vector<std::string>& runs,
                    const std::vector<std::pair<std::string, std::string>>& reports, bool unchained);
 
+struct DiffArguments {
+  std::string one, other;  // as JudgeArguments::run
+  bool unchained = false;
+  bool json = false;
+};
+// What is different between two stored runs, verified in the same way. 0: the same verdict and the same
+// answer to each criterion; 1: not.
+int command_diff(const CommandContext& context, const DiffArguments& arguments);
+
 int command_doctor(const CommandContext& context, bool json);
 // Removes what dead runs left. `keep`: also prune all but the newest N run folders.
 int command_clean(const CommandContext& context, std::optional<int> keep, bool dry_run);

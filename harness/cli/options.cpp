@@ -71,6 +71,7 @@ struct Given {
   Selection selection;
   RunArguments run;
   JudgeArguments judge;
+  DiffArguments diff;
   ProveArguments prove;
   std::string what, name;
   bool json = false, dry_run = false;
@@ -280,6 +281,19 @@ void add_stored(CLI::App& app, Given& given) {
   });
 }
 
+void add_diff(CLI::App& app, Given& given) {
+  auto* diff = app.add_subcommand("diff", "what is different between two stored runs; starts nothing");
+  diff->add_option("RUN", given.diff.one, "a run's folder, its name, latest, or a history file")
+      ->required();
+  diff->add_option("OTHER", given.diff.other, "the run to compare it with")->required();
+  diff->add_option("--out", given.out, "folder of the runs; default reports/runs");
+  diff->add_flag("--unchained", given.diff.unchained, unchained_text);
+  diff->add_flag("--json", given.diff.json, "as JSON");
+  diff->callback([&given] {
+    given.act = [&given](const CommandContext& context) { return command_diff(context, given.diff); };
+  });
+}
+
 void add_machine(CLI::App& app, Given& given) {
   auto* doctor = app.add_subcommand("doctor", "what this machine offers, and what is lost without it");
   doctor->add_flag("--json", given.json, "as JSON");
@@ -352,6 +366,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_worker(app, given);
   add_reading(app, given);
   add_stored(app, given);
+  add_diff(app, given);
   add_machine(app, given);
   try {
     app.parse(argc, argv);

@@ -347,8 +347,11 @@ Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& t
   auto history = read_history((*folder / "history.jsonl").string());
   if (!history) return tl::unexpected(history.error());
   RunOutcome outcome{judge(scenario, *history, expressions), *folder};
-  // What `judge` would refuse later is no pass now: it means that the harness itself went wrong.
-  mark_contradictions(outcome.verdict, contradictions(scenario, *history));
+  // What `judge` would refuse later is no pass now: it means that the harness itself went wrong. Not so
+  // where the run was falsified on purpose.
+  if (!options.saboteur) {
+    mark_contradictions(outcome.verdict, contradictions(scenario, *history));
+  }
   outcome.verdict.folder = folder->string();
   auto written = write_file(*folder / "verdict.json", sealed_text(outcome.verdict));
   if (!written) return tl::unexpected(written.error());

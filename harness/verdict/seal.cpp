@@ -14,27 +14,27 @@ constexpr std::string_view seal_opens = ",\n \"seal\": \"";
 constexpr std::string_view seal_closes = "\"\n}\n";
 constexpr std::size_t seal_digits = 64;
 
-std::string pointer_to(const std::string& parent, const std::string& key) { return parent + "/" + key; }
-
-std::string difference(const std::string& at, const Json& one, const Json& other) {
-  if (one == other) return {};
+std::optional<Difference> difference(const std::string& at, const Json& one, const Json& other) {
+  if (one == other) return std::nullopt;
   if (one.is_object() && other.is_object()) {
     for (const auto& [key, value] : one.items()) {
       const auto found = other.find(key);
-      if (found == other.end()) return fmt::format("{}: only in the first", pointer_to(at, key));
-      if (auto seen = difference(pointer_to(at, key), value, *found); !seen.empty()) return seen;
+      if (found == other.end()) return Difference{at + "/" + key, value, nullptr};
+      if (auto seen = difference(at + "/" + key, value, *found)) return seen;
     }
     for (const auto& [key, value] : other.items()) {
-      if (!one.contains(key)) return fmt::format("{}: only in the second", pointer_to(at, key));
+      if (!one.contains(key)) return Difference{at + "/" + key, nullptr, value};
     }
+    return std::nullopt;  // the same, in another order
   }
   if (one.is_array() && other.is_array() && one.size() == other.size()) {
     for (std::size_t index = 0; index < one.size(); ++index) {
-      auto seen = difference(pointer_to(at, std::to_string(index)), one[index], other[index]);
-      if (!seen.empty()) return seen;
+      if (auto seen = difference(fmt::format("{}/{}", at, index), one[index], other[index])) {
+        return seen;
+      }
     }
   }
-  return fmt::format("{}: {}, not {}", at, compact(one, 120), compact(other, 120));
+  return Difference{at, one, other};
 }
 
 }  // namespace
@@ -65,6 +65,14 @@ Result<Verdict> verdict_from_sealed(const std::string& text) {
   return verdict;
 }
 
-std::string first_difference(const Json& one, const Json& other) { return difference("", one, other); }
+std::optional<Difference> difference_between(const Json& one, const Json& other) {
+  return difference("", one, other);
+}
+
+std::string first_difference(const Json& one, const Json& other) {
+  const auto found = difference_between(one, other);
+  if (!found) return {};
+  return fmt::format("{}: {}, not {}", found->at, compact(found->one, 120), compact(found->other, 120));
+}
 
 }  // namespace harness

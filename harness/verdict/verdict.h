@@ -107,6 +107,12 @@ Result<Verdict> verdict_from_json(const Json& json);
 // chain and what stands before it. Read back, an edited one is an error of kind `invalid`.
 std::string sealed_text(const Verdict& verdict);
 Result<Verdict> verdict_from_sealed(const std::string& text);
+// Where two documents differ first: a JSON pointer, and what stands there (null where nothing does).
+struct Difference {
+  std::string at;
+  Json one, other;
+};
+std::optional<Difference> difference_between(const Json& one, const Json& other);
 // Where two verdicts differ first: "/findings/0/answer: "pass", not "fail""; empty where they do not.
 std::string first_difference(const Json& one, const Json& other);
 
