@@ -31,7 +31,7 @@ std::string quoted(const std::string& line) {
 std::string required_literal(const std::string& pattern) {
   // Alternatives, groups and classes may make any part optional: only plain patterns are looked at.
   if (pattern.find_first_of("|()[]{}") != std::string::npos) return "";
-  std::string longest, run;
+  std::string best, run;
   for (std::size_t at = 0; at <= pattern.size(); ++at) {
     const char letter = at < pattern.size() ? pattern[at] : '\0';
     const bool plain = at < pattern.size() && std::string_view("^$.*+?\\").find(letter) ==
@@ -41,11 +41,11 @@ std::string required_literal(const std::string& pattern) {
       continue;
     }
     if ((letter == '*' || letter == '?') && !run.empty()) run.pop_back();  // the last may be absent
-    if (run.size() > longest.size()) longest = run;
+    if (run.size() > best.size()) best = run;
     run.clear();
     if (letter == '\\') ++at;  // an escaped letter may stand for a class
   }
-  return longest;
+  return best;
 }
 
 OutputLog::OutputLog(const std::string& log_file) {
