@@ -32,6 +32,10 @@ bool all_stopped(pid_t pid) {
 Result<void> Freeze::freeze(const Limit& limit) {
   if (frozen_) return {};
   if (auto sent = process_->signal(SIGSTOP); !sent) return sent;
+  return await_stop(limit);
+}
+
+Result<void> Freeze::await_stop(const Limit& limit) {
   frozen_ = true;
   const pid_t pid = process_->pid();
   if (poll_until([&] { return all_stopped(pid); }, process_->pidfd(), limit.within(stop_time)))

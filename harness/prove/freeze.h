@@ -16,6 +16,8 @@ class Freeze {
   // SIGSTOP; returns when every thread is stopped. An error where it ended, or did not stop in
   // time.
   Result<void> freeze(const Limit& limit);
+  // The same for a process that stops itself: no signal is sent.
+  Result<void> await_stop(const Limit& limit);
   // SIGCONT; nothing where it is not frozen or has ended.
   void thaw();
   bool frozen() const { return frozen_; }

@@ -1,4 +1,5 @@
-// slow-start: the daemon is frozen as soon as it was spawned, until it is too late.
+// slow-start: the daemon is frozen before its first instruction, until it is too late. A stop sent
+// from outside may come when it is ready already; so a shell stops itself, then becomes the daemon.
 //
 // Too late is what the step's own expectation says of `.ready_after_ms`, else the target's ready
 // time. A frozen daemon is not ready however long that is, so the ready time is shortened for the
@@ -52,11 +53,16 @@ class SlowStart : public NotedStrike {
     limit_ = limit;
     delay_ = delay_of(live, step);
   }
+  void before_spawn(SpawnOptions& options) override {
+    if (!live_) return;
+    const std::array<std::string, 4> shell = {"/bin/sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"};
+    options.argv.insert(options.argv.begin(), shell.begin(), shell.end());
+  }
   void spawned(const std::shared_ptr<Child>& daemon) override {
     if (!live_) return;
     freeze_ = std::make_unique<Freeze>(daemon);
     begin_ = Clock::now();
-    if (auto frozen = freeze_->freeze(limit_); !frozen) {
+    if (auto frozen = freeze_->await_stop(limit_); !frozen) {
       missed_ = frozen.error().message;
       freeze_.reset();
       return;
@@ -80,7 +86,7 @@ class SlowStart : public NotedStrike {
     }
     if (!freeze_) return;
     freeze_->thaw();
-    struck_ = fmt::format("the daemon was frozen for {:.0f} ms as soon as it was spawned",
+    struck_ = fmt::format("the daemon was frozen for {:.0f} ms before its first instruction",
                           milliseconds(end_.value_or(Clock::now()) - begin_));
     freeze_.reset();
   }
