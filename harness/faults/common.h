@@ -1,4 +1,5 @@
-// What several faults need.
+// What several faults need. What a signal or the engine is to do is awaited for `proof_time`: if it is
+// not to be seen by then, it did not strike.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -7,6 +8,8 @@
 #include "harness/faults/fault.h"
 
 namespace harness {
+
+constexpr Milliseconds proof_time(5000);
 
 // The running daemon, or an error that says what the fault needs it for.
 Result<Child*> running_daemon(Session& session, const std::string& fault);

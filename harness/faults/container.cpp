@@ -46,6 +46,11 @@ class Containers : public PreparedFault {
   Result<Json> strike(const Limit& limit) override {
     Json evidence = Json::array();
     for (const auto& id : ids_) {
+      const auto before = engine_.inspect(id, limit);
+      if (!before) return tl::unexpected(before.error());
+      if (action_ != "remove" && as_wanted(action_, before->value("State", Json::object())))
+        return fail(ErrorKind::environment, "container " + id + " was to " + action_ +
+                                                ", and was that before: nothing was struck");
       auto acted = engine_.act(action_, id, limit);
       Json state;
       const auto shows = [&] {
@@ -55,7 +60,7 @@ class Containers : public PreparedFault {
         return action_ != "remove" && as_wanted(action_, state);
       };
       if (!acted) return tl::unexpected(acted.error());
-      if (!poll_until(shows, -1, limit))
+      if (!poll_until(shows, -1, limit.within(proof_time)))
         return fail(ErrorKind::environment, "container " + id + " was to " + action_ +
                                                 ", and inspect still shows " + state.dump());
       evidence.push_back({{"id", id}, {"action", action_}, {"state", state}});
@@ -99,7 +104,12 @@ class Natives : public PreparedFault {
   Result<Json> strike(const Limit& limit) override {
     Json evidence = Json::array();
     for (const auto& engine : engines_) {
-      if (auto done = act(engine, limit); !done) return tl::unexpected(done.error());
+      if (gone(engine) || (action_ == "pause" && state_of(engine) == 'T'))
+        return fail(ErrorKind::environment, "engine process " + std::to_string(engine.process.pid) +
+                                                " had ended or was stopped before: nothing was struck");
+      const Milliseconds most = action_ == "stop" ? 3 * proof_time : proof_time;
+      if (auto done = act(engine, limit.within(most)); !done)
+        return tl::unexpected(done.error());
       const std::string state(1, state_of(engine));
       evidence.push_back({{"engine", engine.process.engine},
                           {"pid", engine.process.pid},

@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <string.h>
 
+#include <sstream>
+
 #include "harness/base/suggest.h"
 #include "harness/faults/common.h"
 #include "harness/faults/rows.h"
+#include "harness/target/process_info.h"
 
 namespace harness {
 namespace {
@@ -40,10 +43,13 @@ class Kill : public PreparedFault {
     // Whichever instance runs at this moment: one armed before a restart strikes the one after it.
     auto child = running_daemon(session_, "kill");
     if (!child) return tl::unexpected(child.error());
+    if (ignores((*child)->pid()))
+      return fail(ErrorKind::environment, std::string("the daemon ignores SIG") +
+                                              ::sigabbrev_np(number_) + ", so it hits nothing");
     if (auto sent = (*child)->signal(number_); !sent) return tl::unexpected(sent.error());
     Json evidence{{"pid", (*child)->pid()}, {"signal", ::sigabbrev_np(number_)}, {"sent", true}};
     if (number_ != SIGKILL) return evidence;
-    auto outcome = (*child)->wait(limit);
+    auto outcome = (*child)->wait(limit.within(proof_time));
     if (!outcome) return tl::unexpected(outcome.error());
     const auto* died = std::get_if<Signalled>(&*outcome);
     if (died == nullptr || died->signal != SIGKILL)
@@ -55,6 +61,16 @@ class Kill : public PreparedFault {
   Result<Json> heal(const Limit&) override { return Json{{"undo", "none: a death is not undone"}}; }
 
  private:
+  bool ignores(pid_t pid) const {
+    std::istringstream lines(read_text("/proc/" + std::to_string(pid) + "/status"));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("SigIgn:")) continue;
+      const auto mask = std::stoull(line.substr(7), nullptr, 16);
+      return (mask >> (number_ - 1) & 1) != 0;
+    }
+    return false;
+  }
+
   Session& session_;
   int number_;
 };

@@ -37,10 +37,14 @@ class Pause : public PreparedFault {
     auto running = running_daemon(session_, "pause");
     if (!running) return tl::unexpected(running.error());
     Child& child = **running;
+    if (child.state() == 'T')
+      return fail(ErrorKind::environment, "process " + std::to_string(child.pid()) +
+                                              " was stopped before: there is nothing left to strike");
     undo_ = identity_of(child);
     const Instant begin = Clock::now();
     if (auto sent = child.signal(SIGSTOP); !sent) return tl::unexpected(sent.error());
-    if (!poll_until([&] { return child.state() == 'T'; }, child.pidfd(), limit))
+    if (!poll_until([&] { return child.state() == 'T'; }, child.pidfd(),
+                    limit.within(proof_time)))
       return fail(ErrorKind::environment, "process " + std::to_string(child.pid()) +
                                               " was sent SIGSTOP and is not stopped: its state is " +
                                               child.state());

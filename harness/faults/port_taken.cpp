@@ -5,8 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <span>
+
 #include "harness/faults/common.h"
 #include "harness/faults/rows.h"
+#include "harness/target/wait.h"
 
 namespace harness {
 namespace {
@@ -35,7 +38,7 @@ class PortTaken : public PreparedFault {
   explicit PortTaken(int port) : port_(port) {}
   Json undo() const override { return {{"fault", "port-taken"}, {"port", port_}}; }
 
-  Result<Json> strike(const Limit&) override {
+  Result<Json> strike(const Limit& limit) override {
     const sockaddr_in address = loopback(port_);
     const auto* where = reinterpret_cast<const sockaddr*>(&address);
     UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -50,6 +53,11 @@ class PortTaken : public PreparedFault {
       return fail(ErrorKind::environment, "port " + std::to_string(port_) +
                                               " was bound but does not accept: " +
                                               ::strerrordesc_np(errno));
+    // It came to our listener, not to somebody else's.
+    const int arrived = listener.get();
+    if (wait_readable(std::span(&arrived, 1), limit.within(proof_time)) != 0)
+      return fail(ErrorKind::environment, "somebody else than the fault answers on port " +
+                                              std::to_string(port_));
     listener_ = std::move(listener);
     return Json{{"port", port_}, {"listening", true}, {"connected", true}};
   }

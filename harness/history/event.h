@@ -45,6 +45,8 @@
 //   survey        step, … — what the control run of `prove` saw of its world (prove/surveyor.h); no
 //                 verdict looks at it
 //   interrupted   signal
+//   harness.late  begin_us, end_us, stopped (bool: by SIGSTOP) — the harness itself stood still: what
+//                 failed after that is inconclusive
 //   run.end       duration_us, stopped_at (step or ""), reason, [skipped] (true: `needs` unmet),
 //                 [cpu_us{harness, children}]: of this process during the run, and of the programs that
 //                 it started and waited for, the daemon among them; engines and containers are not; its

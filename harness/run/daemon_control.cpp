@@ -179,7 +179,13 @@ Result<void> DaemonControl::signal(const std::string& step, int number) {
   }
   const bool swallowed = saboteur_ && saboteur_->swallows_signal(step, number);
   if (!swallowed) {
-    if (auto sent = session_->daemon->signal(number); !sent) return sent;
+    if (auto sent = session_->daemon->signal(number); !sent) {
+      if (deadly(number)) {  // refused: it has asked for nothing
+        asked_signals_.pop_back();
+        if (asked_signals_.empty()) asked_by_.clear(), asked_at_.reset();
+      }
+      return sent;
+    }
   }
   swallowed_ = swallowed_ || (swallowed && deadly(number));
   if (deadly(number)) {
@@ -212,6 +218,10 @@ Result<ExitSeen> DaemonControl::await_exit(const std::string& step, const ExitDe
                                                 milliseconds(end - *asked_at_) / 1000,
                                                 signal_name(asked_signals_.front()))
                                   : " and nothing asked it to end";
+    if (const std::string why = why_no_blow(); !why.empty()) {
+      return fail(ErrorKind::timeout, fmt::format("expected {}, found the daemon still running{}: {}",
+                                                  demand.text(), since, why));
+    }
     overdue_ = fmt::format("still running (state {}){}", daemon->state(), since);
     return fail(ErrorKind::subject, fmt::format("expected {}, found the daemon {}",
                                                 demand.text(), overdue_));
@@ -230,6 +240,16 @@ Result<ExitSeen> DaemonControl::await_exit(const std::string& step, const ExitDe
                                                 to_string(*outcome)));
   }
   return seen;
+}
+
+// Why a daemon that still runs is not to blame: nothing has hit it. Empty: it is.
+std::string DaemonControl::why_no_blow() const {
+  if (saboteur_) return "";  // it may have swallowed the signal: that is for a criterion to notice
+  if (std::find(asked_signals_.begin(), asked_signals_.end(), SIGKILL) != asked_signals_.end()) {
+    return "the kernel has not ended it, so the signal did not strike";
+  }
+  const bool unasked = asked_signals_.empty() && !asked_any_;
+  return unasked && fault_missing && fault_missing() ? "a fault that was to strike has not" : "";
 }
 
 bool DaemonControl::as_asked(const ExitOutcome& outcome) const {
@@ -350,13 +370,14 @@ void DaemonControl::end(const std::stop_token& stop, const std::stop_token& hurr
   (void)session_->daemon->signal(SIGCONT);
   if (overdue_.empty() && !reported_) {
     if (!asked_at_) (void)signal("end", SIGTERM);
-    if (auto outcome = wait_for_end(stop, hurry)) {
+    const bool unhit = !why_no_blow().empty();  // a SIGKILL that did nothing: nobody leaves of it
+    if (auto outcome = unhit ? std::nullopt : wait_for_end(stop, hurry)) {
       const bool gone_as_asked = as_asked(*outcome);
       record_exit(*outcome, asked_by_.empty() ? "end" : asked_by_,
                   gone_as_asked || stop.stop_requested());
       return;
     }
-    if (!stop.stop_requested()) {
+    if (!stop.stop_requested() && why_no_blow().empty()) {
       overdue_ = fmt::format("still running {:.1f} s after SIG{}",
                              milliseconds(Clock::now() - *asked_at_) / 1000,
                              signal_name(asked_signals_.front()));

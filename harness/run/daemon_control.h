@@ -86,6 +86,8 @@ class DaemonControl {
   std::unique_lock<std::recursive_mutex> hold() const { return std::unique_lock(mutex_); }
   // Each daemon, as soon as it was spawned and before it is ready. May be empty.
   std::function<void(std::shared_ptr<Child>)> on_spawn;
+  // Whether a fault that was to strike has not. May be empty.
+  std::function<bool()> fault_missing;
 
   std::optional<Instant> last_signal() const;
   std::size_t lines_at_signal() const;
@@ -103,6 +105,7 @@ class DaemonControl {
   void record_exit(const ExitOutcome& outcome, const std::string& asked, bool expected,
                    const std::string& reason = "");
   bool as_asked(const ExitOutcome& outcome) const;
+  std::string why_no_blow() const;
   void settle();
   void keep_log();
   std::optional<ExitOutcome> wait_for_end(const std::stop_token& stop, const std::stop_token& hurry);

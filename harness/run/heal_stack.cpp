@@ -18,7 +18,8 @@ void HealStack::note_open() {
   for (const auto& debt : debts_) {
     if (!debt.paid) open.push_back({{"id", debt.id}, {"fault", debt.fault}, {"undo", debt.undo}});
   }
-  workspace_->note("debts", open);
+  const auto noted = workspace_->note("debts", open);
+  unwritten_ = noted ? "" : to_string(noted.error());
 }
 
 std::string HealStack::owe(const std::string& fault, const std::string& name,
@@ -30,6 +31,11 @@ std::string HealStack::owe(const std::string& fault, const std::string& name,
   debts_.push_back(std::move(debt));
   note_open();
   return debts_.back().id;
+}
+
+std::string HealStack::unwritten() const {
+  std::lock_guard lock(mutex_);
+  return unwritten_;
 }
 
 void HealStack::struck(const std::string& id, Json evidence) {

@@ -23,6 +23,9 @@ class HealStack {
   // `name`: what the scenario calls it, if it does.
   std::string owe(const std::string& fault, const std::string& name, const std::string& step,
                   Json undo, Pay pay);
+  // Why the debts could not be written down when that was last tried; empty: they are. Nothing may
+  // strike then (rule 5).
+  std::string unwritten() const;
   void struck(const std::string& id, Json evidence);
   void missed(const std::string& id, const std::string& reason);
   // Pays the last open debt of that fault or name (all debts where `fault` is empty), newest first. Returns
@@ -45,6 +48,7 @@ class HealStack {
 
   mutable std::mutex mutex_;
   std::vector<Debt> debts_;
+  std::string unwritten_;
   Recorder* recorder_ = nullptr;
   Workspace* workspace_ = nullptr;
 };

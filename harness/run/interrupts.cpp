@@ -33,6 +33,10 @@ void die_of(int number) {
 Interrupts::Interrupts() {
   const sigset_t set = watched();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  sigset_t continuation;  // read by LatenessWatch; a stopped process is continued all the same
+  sigemptyset(&continuation);
+  sigaddset(&continuation, SIGCONT);
+  ::pthread_sigmask(SIG_BLOCK, &continuation, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -46,6 +46,7 @@ struct Live {
   bool has_baseline = false;
   std::set<std::string> snapshots;   // names taken so far
   std::atomic<int> requests{0};
+  std::atomic<int> unstruck{0};      // faults that were to strike, or still are, and have not
   std::function<void(const Step&)> on_step;  // live progress; may be empty
 
   double at_ms(Instant instant) const {

@@ -13,6 +13,7 @@
 #include "version.h"
 #include "harness/base/prng.h"
 #include "harness/history/event.h"
+#include "harness/run/lateness.h"
 #include "harness/run/step.h"
 #include "harness/target/leftovers.h"
 #include "harness/verdict/contradiction.h"
@@ -133,6 +134,7 @@ class Run {
   const RunOptions& options_;
   const std::vector<std::pair<std::string, std::string>> inputs_;  // name and text of stored files
   Live live_;
+  std::optional<LatenessWatch> lateness_;  // after its recorder
   SequenceEnd stopped_;
   std::string skipped_;
   bool began_ = false;
@@ -146,6 +148,7 @@ Result<void> Run::set_up(const fs::path& folder) {
   auto recorder = Recorder::create(folder, redactor_of(scenario_, options_));
   if (!recorder) return tl::unexpected(recorder.error());
   live_.recorder = std::move(*recorder);
+  lateness_.emplace(*live_.recorder);
   Session& session = live_.session;
   session.run_id = fmt::format("{:012x}", entropy_seed() & 0xffffffffffffULL);
   auto workspace = Workspace::create(session.run_id);
@@ -163,6 +166,7 @@ Result<void> Run::set_up(const fs::path& folder) {
   live_.daemon.on_spawn = [this](std::shared_ptr<Child> daemon) {
     live_.triggers.daemon_started(std::move(daemon));
   };
+  live_.daemon.fault_missing = [this] { return live_.unstruck > 0; };
   live_.debts.attach(live_.recorder.get(), live_.workspace.get());
   auto variables = variables_of(target_, scenario_.variables, options_.settings, *live_.workspace,
                                 session.run_id, options_.root.string(), provider_.name);
@@ -174,8 +178,7 @@ Result<void> Run::set_up(const fs::path& folder) {
     session.target.instance_files = *files;
     found_by_clean["instance_files"] = *files;
   }
-  if (!found_by_clean.empty()) live_.workspace->note(found_by_clean);
-  return {};
+  return live_.workspace->note(found_by_clean);  // with the ports; `clean` must find all of it
 }
 
 void Run::begin() {
@@ -235,16 +238,22 @@ void Run::sweep() {
   Json found = Json::array();
   Json ended = Json::array();
   const bool killed = live_.daemon.killed_by_us();
+  bool left_over = false;
   for (auto& item : clean_up(live_.session, limit)) {
     const std::string whose = item.value("whose", "harness");
     // What a daemon could not end because we killed it is no leak of its own, nor is a port that was
     // somebody else's before it could start.
     const bool strangers = item.value("kind", "") == "socket" && live_.daemon.port_is_strangers();
     const bool excused = whose == "run" || (whose == "daemon" && killed) || strangers;
+    const std::string kind = item.value("kind", "");  // what `clean` can end or remove
+    left_over = left_over || (whose == "harness" && !item.value("removed", false) &&
+                              (kind == "process" || kind == "container" || kind == "cgroup"));
     (excused ? ended : found).push_back(std::move(item));
   }
   if (options_.keep) {
     live_.workspace->keep();
+  } else if (left_over) {
+    live_.workspace->leave_to_clean();  // whose run.json says where containers are to be looked for
   } else if (auto removed = live_.workspace->remove(); !removed) {
     found.push_back({{"kind", "folder"},
                      {"what", removed.error().message},
@@ -294,6 +303,7 @@ void Run::take_down() {
   live_.daemon.end(options_.stop, options_.hurry);
   note_interruption();  // it may have come since, and cut short how the daemon was to end
   sweep();
+  lateness_->finish();
   end();
 }
 

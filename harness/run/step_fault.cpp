@@ -23,6 +23,10 @@ Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
       armed.name, armed.label, armed.step, fault->undo(), [fault, swallowed](const Limit& within) {
         return swallowed ? Result<Json>(Json::object()) : fault->heal(within);
       });
+  if (const std::string why = live.debts.unwritten(); !why.empty()) {
+    live.debts.missed(id, "its undo cannot be written down: " + why);
+    return fail(ErrorKind::environment, "its undo cannot be written down: " + why);
+  }
   live.daemon.begin_blow(armed.step);
   auto evidence = swallowed ? Result<Json>(Json::object()) : fault->strike(limit);
   live.daemon.end_blow(evidence ? &*evidence : nullptr);
@@ -31,7 +35,25 @@ Result<Json> strike(Live& live, const Armed& armed, const Limit& limit) {
     return evidence;
   }
   live.debts.struck(id, *evidence);
+  --live.unstruck;
   return evidence;
+}
+
+// Refused by the machine, or by a daemon that is gone: nothing was shown of the daemon, and nothing is
+// wrong with us. Where the scenario is wrong, or a stop came, that is what is said.
+tl::unexpected<Error> not_struck(Error error) {
+  if (error.kind == ErrorKind::subject || error.kind == ErrorKind::environment) {
+    error.kind = ErrorKind::timeout;
+  }
+  return within("the fault did not strike", std::move(error));
+}
+
+// What could not even be made ready is in the history as well: the report names it.
+tl::unexpected<Error> not_ready(Live& live, const Step& step, const Error& error) {
+  const std::string id = live.debts.owe(step.fault, step.name, step.path, {{"fault", step.fault}},
+                                        [](const Limit&) { return Result<Json>(Json()); });
+  live.debts.missed(id, to_string(error));
+  return not_struck(error);
 }
 
 // As the plan fixed it from the seed.
@@ -60,15 +82,16 @@ Result<Observation> execute_fault(StepContext& context) {
   Live& live = context.live;
   const Step& step = context.step;
   const Fault* row = find_fault(step.fault);
+  ++live.unstruck;
   if (!row) return fail(ErrorKind::invalid, fmt::format("no fault `{}`", step.fault), step.span);
   auto prepared = row->prepare(context.session, context.arguments);
-  if (!prepared) return tl::unexpected(prepared.error());
+  if (!prepared) return not_ready(live, step, prepared.error());
   const Armed armed{std::shared_ptr<PreparedFault>(std::move(*prepared)), step.fault, step.name,
                     step.path};
   Observation seen;
   if (!step.when) {
     auto evidence = strike(live, armed, context.limit);
-    if (!evidence) return tl::unexpected(evidence.error());
+    if (!evidence) return not_struck(evidence.error());
     seen.document = *evidence;
     seen.summary = fmt::format("{} struck", step.fault);
     return seen;

@@ -22,12 +22,21 @@ Result<Json> become(Session& session, const std::string& step, bool stopped, con
       },
       daemon->pidfd(), limit.within(state_time));
   if (!reached) {
-    return fail(ErrorKind::subject, fmt::format("expected the process to be {}, found state {}",
+    // The kernel does it, whatever the daemon does: that it did not is not the daemon's failure.
+    return fail(ErrorKind::timeout, fmt::format("expected the process to be {}, found state {}",
                                                 stopped ? "stopped (T)" : "running", state));
   }
   Json proof = {{"instance", session.instance}, {"state", std::string(1, state)}, {"step", step}};
   session.recorder->record("process.state", proof);
   return proof;
+}
+
+// A signal that could not be sent has shown nothing: a daemon that is gone unasked is judged by `run`.
+tl::unexpected<Error> not_sent(Error error) {
+  if (error.kind == ErrorKind::subject || error.kind == ErrorKind::environment) {
+    error.kind = ErrorKind::timeout;
+  }
+  return tl::unexpected(std::move(error));
 }
 
 Result<Observation> seen_state(Result<Json> state) {
@@ -57,7 +66,7 @@ Result<Observation> execute_signal(StepContext& context) {
   if (!number) return tl::unexpected(number.error());
   const Instant at = Clock::now();
   auto sent = context.live.daemon.signal(context.step.path, *number);
-  if (!sent) return tl::unexpected(sent.error());
+  if (!sent) return not_sent(sent.error());
   Observation seen;
   seen.document = {{"signal", signal_name(*number)},
                    {"pid", context.session.daemon->pid()},
@@ -81,24 +90,28 @@ StepShape pause_shape() {
 Result<Observation> execute_pause(StepContext& context) {
   Session& session = context.session;
   if (!session.daemon_running()) {
-    return fail(ErrorKind::subject, "no daemon is running that could be paused");
+    return fail(ErrorKind::timeout, "no daemon is running that could be paused");
   }
   Live& live = context.live;
   const auto daemon = session.daemon;
   const Json undo = {{"fault", "pause"}, {"pid", daemon->pid()}, {"start_ticks", daemon->start_ticks()}};
-  const std::string id = live.debts.owe("pause", context.step.name, context.step.path, undo, [daemon](const Limit&) {
+  const auto go_on = [daemon](const Limit&) {
     if (daemon->running()) {
       if (auto sent = daemon->signal(SIGCONT); !sent) return Result<Json>(tl::unexpected(sent.error()));
     }
     return Result<Json>(Json{{"state", std::string(1, daemon->state())}});
-  });
-  auto sent = live.daemon.signal(context.step.path, SIGSTOP);
+  };
+  const std::string id =
+      live.debts.owe("pause", context.step.name, context.step.path, undo, go_on);
+  auto sent = daemon->state() == 'T' ? Result<void>(fail(ErrorKind::timeout, "it was stopped before"))
+                                     : live.daemon.signal(context.step.path, SIGSTOP);
   auto state = sent ? become(session, context.step.path, true, context.limit)
                     : Result<Json>(tl::unexpected(sent.error()));
   if (state) {
     live.debts.struck(id, *state);
   } else {
     live.debts.missed(id, state.error().message);
+    return not_sent(state.error());
   }
   return seen_state(std::move(state));
 }
@@ -117,11 +130,11 @@ StepShape resume_shape() {
 
 Result<Observation> execute_resume(StepContext& context) {
   if (!context.session.daemon_running()) {
-    return fail(ErrorKind::subject, "no daemon is running that could be resumed");
+    return fail(ErrorKind::timeout, "no daemon is running that could be resumed");
   }
   Live& live = context.live;
   auto sent = live.daemon.signal(context.step.path, SIGCONT);
-  if (!sent) return tl::unexpected(sent.error());
+  if (!sent) return not_sent(sent.error());
   if (live.debts.open("pause")) (void)live.debts.pay("pause", context.limit);
   return seen_state(become(context.session, context.step.path, false, context.limit));
 }

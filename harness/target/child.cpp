@@ -28,6 +28,7 @@ namespace {
 constexpr std::size_t chunk_bytes = 256 * 1024;
 constexpr std::size_t drained_bytes = 2 << 20;  // twice what a pipe holds: a grandchild may go on
 constexpr Milliseconds kill_patience(5000);
+constexpr Milliseconds reap_patience(1000);
 constexpr Milliseconds reading_patience(5000);
 
 std::string signal_name(int number) {
@@ -228,6 +229,10 @@ Result<ExitOutcome> Child::wait(const Limit& limit) {
   std::unique_lock lock(state_->mutex);
   state_->changed.wait_until(lock, limit.stop, limit.deadline,
                              [this] { return state_->outcome.has_value(); });
+  // After the harness itself stood still it may have ended long ago, and is not reaped yet.
+  pollfd ended{state_->pidfd.get(), POLLIN, 0};
+  if (!state_->outcome && ::poll(&ended, 1, 0) > 0)
+    state_->changed.wait_for(lock, reap_patience, [this] { return state_->outcome.has_value(); });
   if (state_->outcome) return *state_->outcome;
   lock.unlock();
   const std::string who = "process " + std::to_string(state_->pid);

@@ -211,13 +211,15 @@ std::string Workspace::notify_socket(int instance) const {
   return "@aima-run-" + state_->run_id.substr(0, 60) + "-" + name;
 }
 
-void Workspace::note(const std::string& key, Json value) { note({{key, std::move(value)}}); }
+Result<void> Workspace::note(const std::string& key, Json value) {
+  return note(Json{{key, std::move(value)}});
+}
 
-void Workspace::note(const Json& values) {
+Result<void> Workspace::note(const Json& values) {
   const std::lock_guard lock(state_->mutex);
   state_->notes.update(values);
-  if (!state_->removed)
-    (void)write_whole(state_->root / "run.json", state_->notes.dump(2) + "\n", true);
+  if (state_->removed) return {};
+  return write_whole(state_->root / "run.json", state_->notes.dump(2) + "\n", true);
 }
 
 Json Workspace::notes() const {
@@ -225,8 +227,10 @@ Json Workspace::notes() const {
   return state_->notes;
 }
 
+void Workspace::leave_to_clean() { state_->kept = true; }
+
 void Workspace::keep() {
-  note("kept", true);
+  (void)note("kept", true);
   state_->kept = true;
 }
 }  // namespace harness

@@ -40,10 +40,13 @@ class Workspace {
   std::pair<int, int> engine_ports() const;  // a block of them, for the daemon's own engines
   int extra_port(const std::string& name); // another one, the same for the same name
   std::string notify_socket(int instance) const;
-  void note(const std::string& key, Json value);  // into run.json, durably (debts, engine socket)
-  void note(const Json& values);                  // the same for each key of an object, in one write
+  // Into run.json, durably (debts, engine socket). An error where it cannot be written (a full disk).
+  Result<void> note(const std::string& key, Json value);
+  Result<void> note(const Json& values);  // the same for each key of an object, in one write
   Json notes() const;                      // all of run.json
   void keep();
+  // Not removed with this object, so that `clean` finds what could not be removed by what it says.
+  void leave_to_clean();
   // Removes the folder now (not when kept). Anything mounted below it is unmounted first; what could
   // not be removed is an error, and nothing is ever deleted through a mount.
   Result<void> remove();

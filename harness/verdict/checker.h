@@ -68,5 +68,10 @@ const Event* strangers_kill(const RunRecord& record);
 std::vector<std::string> fault_lines(const RunRecord& record);
 std::string missed_faults(const JudgeInput& input);
 
+// Why what the step showed was seen late by our own fault (`harness.late` before it ended); empty: it
+// was not. And a failed check that this makes inconclusive.
+std::string why_late(const RunRecord& record, const std::string& step);
+void excuse_late(const RunRecord& record, Check& check);
+
 std::vector<BugReport> bug_reports(const JudgeInput& input, const std::vector<Finding>& findings);
 }  // namespace harness

@@ -128,6 +128,7 @@ Finding judge_criterion(const JudgeInput& input, const Criterion& criterion,
   for (const Step* step : flatten(input.scenario)) {
     if (!is_tagged_with(*step, criterion.id)) continue;
     for (auto& check : checker_for(*step).check(input, *step, criterion.id)) {
+      excuse_late(input.record, check);
       finding.checks.push_back(std::move(check));
     }
   }

@@ -199,6 +199,7 @@ Check check_of(const JudgeInput& input, const Breach& breach,
       check.command += (check.command.empty() ? "" : " ") + word;
     }
   }
+  if (!breach.crash) excuse_late(input.record, check);
   if (const std::string id = judged_by(input, breach, criteria);
       breach.answer == Answer::fail && !id.empty()) {
     check.answer = Answer::inconclusive;

@@ -51,6 +51,7 @@ RunRecord index_of(const History& history) {
     if (kind == "interrupted" && record.interrupted == nullptr) record.interrupted = &event;
     if (kind == "leftovers") record.leftovers = &event;
     if (kind == "fact") record.facts.push_back(&event);
+    if (kind == "harness.late") record.late.push_back(&event);
     if (kind == "signal.sent") record.signals.push_back(&event);
     if (kind == "snapshot") record.snapshots[text_of(event.fields, "name")].push_back(&event);
     if (kind == "comparison") record.comparisons[text_of(event.fields, "step")].push_back(&event);

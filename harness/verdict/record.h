@@ -47,6 +47,7 @@ struct RunRecord {
   std::map<std::string, FaultRecord> faults;  // by id
   std::vector<const Event*> facts;
   std::vector<const Event*> signals;
+  std::vector<const Event*> late;  // the harness stood still
 
   const StepRecord& step(const std::string& path) const;  // an empty record where never begun
   const Event* end_after(const std::string& path, std::int64_t n) const;
