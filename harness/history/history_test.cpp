@@ -122,7 +122,7 @@ TEST_F(Recording, EveryByteOfAHistoryCounts) {
   const std::string whole = text("history.jsonl");
   const auto intact = parse_history(whole);
   ASSERT_TRUE(intact.has_value()) << to_string(intact.error());
-  EXPECT_EQ(intact->head, intact->events.back().fields["hash"]);
+  EXPECT_EQ(intact->events.back().fields["hash"], Json(intact->head));
   EXPECT_EQ(intact->events[1].kind, "file");
   EXPECT_EQ(intact->events[1].fields["sha256"],
             "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed");
