@@ -117,7 +117,7 @@ TEST(Pattern, GivesUpInBoundedTime) {
     if (!pattern) continue;
     const Instant begin = Clock::now();
     auto answer = pattern->found_in(std::string(4000, 'a') + "!");
-    EXPECT_LT(milliseconds(Clock::now() - begin), 5000) << bomb;
+    EXPECT_LT(milliseconds(Clock::now() - begin), 20000) << bomb;  // under a sanitizer; else some 0.5 s
     EXPECT_FALSE(answer.value_or(false)) << bomb;
   }
   auto answer = Pattern::compile("(a+)+$")->found_in(std::string(4000, 'a') + "b");

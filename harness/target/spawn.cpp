@@ -65,10 +65,26 @@ UniqueFd raised(UniqueFd fd) {
   return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, error_fd + 1));
 }
 
+// Not _exit(): a sanitizer would tidy up in what is the parent's memory too, and wait for it.
+[[noreturn]] void leave(int status) {
+  while (true) ::syscall(SYS_exit_group, status);
+}
+
 [[noreturn]] void report(int fd, char stage) {
   const ExecFailure failure{errno, stage};
   [[maybe_unused]] const ssize_t written = ::write(fd, &failure, sizeof failure);
-  ::_exit(127);
+  leave(127);
+}
+
+// Every signal as at the start of a program, none blocked. As above not by the C library: thread
+// sanitizer keeps a table of handlers, which is the parent's. All zero is SIG_DFL.
+void reset_signals() {
+  constexpr std::size_t mask_bytes = 8;
+  const unsigned long plain[4] = {};
+  for (int number = 1; number < NSIG; ++number) {
+    ::syscall(SYS_rt_sigaction, number, plain, nullptr, mask_bytes);
+  }
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, plain, nullptr, mask_bytes);
 }
 
 [[noreturn, gnu::noinline]] void become(const Plan& plan) {
@@ -77,12 +93,7 @@ UniqueFd raised(UniqueFd fd) {
   if (::getppid() != plan.parent) report(plan.error, 'p');  // it died before the line above
   if (plan.mount_namespace >= 0 && ::setns(plan.mount_namespace, CLONE_NEWNS) != 0)
     report(plan.error, 'n');
-  struct sigaction plain = {};
-  plain.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &plain, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
 
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null > 2) {
@@ -120,7 +131,7 @@ UniqueFd raised(UniqueFd fd) {
   return -1;
 }
 
-[[noreturn, gnu::noinline]] void end_at_once() { ::_exit(0); }
+[[noreturn, gnu::noinline]] void end_at_once() { leave(0); }
 
 // A thread that outlives every run. Never joined: it ends with the process.
 class Spawner {
