@@ -34,13 +34,17 @@ void UnitRegistry::execute(std::string_view domain, std::string_view verb, Call 
               Json{{"unit", asked.substr(0, 200)}}));
     return;
   }
-  auto input = check_input(unit->fields, std::move(call.input));
+  run(*unit, std::move(call), std::move(done));
+}
+
+void UnitRegistry::run(const Unit& unit, Call call, Done done) {
+  auto input = check_input(unit.fields, std::move(call.input));
   if (!input) {
     done(tl::unexpected(std::move(input.error())));
     return;
   }
   call.input = std::move(*input);
-  unit->run(std::move(call), std::move(done));
+  unit.run(std::move(call), std::move(done));
 }
 
 }  // namespace aima

@@ -110,11 +110,13 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
   };
   add_inference_units(registry_, io_, std::move(relay));
   const Limits limits;
-  Router router(registry_, [this]() -> std::optional<Error> {
+  RouteContext routes{.units = registry_, .io = io_};
+  routes.not_ready = [this]() -> std::optional<Error> {
     if (drain_->begun()) return Error{503, "draining", "aima is shutting down", nullptr};
     if (!store_->usable()) return Error{503, "store_unusable", "the store cannot be used", nullptr};
     return std::nullopt;
-  });
+  };
+  Router router(routes);
   server_ = std::make_unique<Server>(io_, limits, std::move(router));
   Drain::Hooks hooks;
   hooks.stop_pipelines = [this](std::function<void()> idle) {

@@ -148,6 +148,7 @@ std::optional<Target> parse_target(std::string_view target) {
     const auto path = target.find_first_of("/?", host);
     target = path == std::string_view::npos ? "/" : target.substr(path);
   }
+  if (target == "*") return Target{"*", {}};
   if (!target.starts_with("/")) return std::nullopt;
   target = target.substr(0, target.find('#'));
   const auto mark = std::min(target.find('?'), target.size());

@@ -29,7 +29,7 @@ struct Target {
   std::string path;
   std::vector<std::pair<std::string, std::string>> query;
 };
-// Origin form ("/a?b=c") and absolute form ("http://host/a"); nothing for anything else.
+// Origin form ("/a?b=c"), absolute form ("http://host/a") and "*"; nothing for anything else.
 std::optional<Target> parse_target(std::string_view target);
 
 // The media type in lower case without its parameters.

@@ -13,6 +13,8 @@
 
 namespace aima {
 
+struct Route;  // gateway/route.h
+
 struct HttpRequest {
   std::string method;                                      // as sent: "GET"
   std::string path;                                        // percent-decoded, without the query
@@ -21,7 +23,10 @@ struct HttpRequest {
   std::string content_encoding;  // lower case; empty: none
   bool has_body = false;         // by the head: a length above 0, or chunked
   std::string body;
-  std::string request_id;  // the client's X-Request-Id if it is fit to log, else ours
+  std::string request_id;        // the client's X-Request-Id if it is fit to log, else ours
+  std::string trace_id;          // the client's X-Trace-Id, below /api/v2 only; empty: none
+  const Route* route = nullptr;  // set by Router::check_head
+  std::string path_value;        // what stands for the route's "{name}"
 };
 
 struct HttpReply {

@@ -41,8 +41,8 @@ TEST(Session, WhatIsWrongIsNamedWithTheRightStatus) {
   EXPECT_THAT(ask(get("/api/test/lisst")), HasSubstr("/api/test/list'?"));
   EXPECT_THAT(ask(get("/helth")), HasSubstr("/health"));
   EXPECT_THAT(ask(get("/api/test/echo")), StartsWith("HTTP/1.1 405"));
-  EXPECT_THAT(ask(get("/api/test/echo")), HasSubstr("\r\nAllow: POST\r\n"));
-  EXPECT_THAT(ask(post("/health", "{}")), HasSubstr("\r\nAllow: GET, HEAD\r\n"));
+  EXPECT_THAT(ask(get("/api/test/echo")), HasSubstr("\r\nAllow: POST, OPTIONS\r\n"));
+  EXPECT_THAT(ask(post("/health", "{}")), HasSubstr("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
   EXPECT_THAT(ask(post("/api/test/echo", "{\"text\": }")), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(ask(post("/api/test/echo", "{\"text\": }")), HasSubstr("line 1, column 10"));
   EXPECT_THAT(ask(post("/api/test/echo", "[1]")), HasSubstr("not a JSON array"));

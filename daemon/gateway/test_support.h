@@ -176,12 +176,12 @@ class TestServer {
     add("hold", UnitKind::command,
         [this](Call call, Done done) { held.add(std::move(call), std::move(done)); });
     if (more) more(registry_, io_);
-    server_ =
-        std::make_unique<Server>(io_, limits, Router(registry_, [this]() -> std::optional<Error> {
-                                   if (server_->draining())
-                                     return Error{503, "draining", "shutting down", nullptr};
-                                   return std::nullopt;
-                                 }));
+    RouteContext routes{.units = registry_, .io = io_};
+    routes.not_ready = [this]() -> std::optional<Error> {
+      if (server_->draining()) return Error{503, "draining", "shutting down", nullptr};
+      return std::nullopt;
+    };
+    server_ = std::make_unique<Server>(io_, limits, Router(routes));
     Drain::Hooks hooks;
     hooks.stop_pipelines = [](std::function<void()> idle) { idle(); };
     hooks.active_pipelines = [] { return 0; };

@@ -1,0 +1,12 @@
+// The list of all routes. One function per file; each adds its rows.
+#pragma once
+#include "daemon/gateway/route_table.h"
+
+namespace aima {
+
+void add_probe_routes(RouteTable& table, const RouteContext& context);   // /health, /ready
+void add_unit_routes(RouteTable& table, const RouteContext& context);    // /api/{domain}/{verb}
+
+void add_all_routes(RouteTable& table, const RouteContext& context);
+
+}  // namespace aima
