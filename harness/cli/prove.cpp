@@ -5,9 +5,9 @@
 #include <ostream>
 #include <set>
 
-#include "harness/base/prng.h"
 #include "harness/base/suggest.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/prepare.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/report_file.h"
 #include "harness/cli/run_one.h"
@@ -211,7 +211,6 @@ int report_proofs(const CommandContext& context, std::vector<WantedMatrix>& matr
 int command_prove(const CommandContext& context, const ProveArguments& arguments) {
   const Instant begin = Clock::now();
   const RunArguments& run = arguments.run;
-  const std::uint64_t seed = run.seed.value_or(entropy_seed() & 0xffffffffU);
   auto known = check_sabotage(arguments.sabotage);
   auto matrices = open_matrices(run.reports);
   if (!known || !matrices) {
@@ -220,35 +219,13 @@ int command_prove(const CommandContext& context, const ProveArguments& arguments
   }
   const bool takes_screen = std::any_of(matrices->begin(), matrices->end(),
                                         [](const WantedMatrix& one) { return one.file.to_screen(); });
-  (takes_screen ? context.err : context.out) << "seed " << seed << '\n' << std::flush;
-  const SelectedSet set = select_scenarios(context, run.selection);
-  if (!set.unreadable.empty()) {
-    for (const auto& problem : set.unreadable) context.err << problem;
-    return exit_usage;
-  }
-  if (set.scenarios.empty()) {
-    context.err << fmt::format("nothing to prove: {} scenario files, none selected\n", set.files);
-    return exit_nothing_selected;
-  }
-  if (auto reaper = become_subreaper(); !reaper) {
-    context.err << "aima-harness: " << to_string(reaper.error()) << '\n';
-    return exit_error;
-  }
-  auto provider = find_provider(run.provider, Limit::after(Milliseconds(5000), context.stop));
-  if (!provider) {
-    context.err << "aima-harness: " << to_string(provider.error()) << '\n';
-    return exit_error;
-  }
-  // Progress goes where the matrix does not.
-  const CommandContext beside{context.err,   context.err,          context.root,
-                              context.runs,  false,                false,
-                              context.width, context.command_line, context.stop,
-                              context.interrupts};
+  const auto prepared = prepare(context, run, "prove", takes_screen);
+  if (!prepared) return prepared.error();
   ReportOptions plain;
-  plain.command = shown_command(context, run, set);
+  plain.command = shown_command(context, run, prepared->set);
   const std::vector<Proof> proofs =
-      Proofs(takes_screen ? beside : context, arguments, *provider, seed, plain.command)
-          .all(set.scenarios);
+      Proofs(prepared->progress, arguments, prepared->provider, prepared->seed, plain.command)
+          .all(prepared->set.scenarios);
   plain.total_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return report_proofs(context, *matrices, proofs, plain);
 }

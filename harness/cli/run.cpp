@@ -8,9 +8,9 @@
 #include <cstring>
 #include <ostream>
 
-#include "harness/base/prng.h"
 #include "harness/base/unique_fd.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/prepare.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/report_file.h"
 #include "harness/cli/run_one.h"
@@ -153,7 +153,6 @@ void tell_dead_runs(const CommandContext& context) {
 
 int command_run(const CommandContext& context, const RunArguments& arguments) {
   const Instant begin = Clock::now();
-  const std::uint64_t seed = arguments.seed.value_or(entropy_seed() & 0xffffffffU);
   auto reports = open_reports(arguments.reports);
   if (!reports) {
     context.err << to_string(reports.error()) << '\n';
@@ -161,40 +160,14 @@ int command_run(const CommandContext& context, const RunArguments& arguments) {
   }
   const bool takes_screen = std::any_of(reports->begin(), reports->end(),
                                         [](const WantedReport& report) { return report.file.to_screen(); });
-  (takes_screen ? context.err : context.out) << "seed " << seed << '\n' << std::flush;
-  const SelectedSet set = select_scenarios(context, arguments.selection);
-  if (!set.unreadable.empty()) {
-    for (const auto& problem : set.unreadable) context.err << problem;
-    return exit_usage;
-  }
-  if (set.scenarios.empty()) {
-    context.err << fmt::format("nothing to run: {} scenario files, none selected\n", set.files);
-    return exit_nothing_selected;
-  }
-  if (auto reaper = become_subreaper(); !reaper) {
-    context.err << "aima-harness: " << to_string(reaper.error()) << '\n';
-    return exit_error;
-  }
-  tell_dead_runs(context);
-  const std::string wanted = !arguments.require.empty() && arguments.provider.empty()
-                                 ? arguments.require
-                                 : arguments.provider;
-  auto provider = find_provider(wanted, Limit::after(Milliseconds(5000), context.stop));
-  if (!provider) {
-    context.err << "aima-harness: " << to_string(provider.error()) << '\n';
-    return exit_error;
-  }
-
-  // Progress goes where the report does not.
-  const CommandContext beside{context.err,  context.err,        context.root,
-                              context.runs, false,              false,
-                              context.width, context.command_line, context.stop,
-                              context.interrupts};
+  const auto prepared = prepare(context, arguments, "run", takes_screen, tell_dead_runs);
+  if (!prepared) return prepared.error();
   const std::vector<Verdict> verdicts =
-      Runs(takes_screen ? beside : context, arguments, *provider, seed).all(set.scenarios);
+      Runs(prepared->progress, arguments, prepared->provider, prepared->seed)
+          .all(prepared->set.scenarios);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   int status = report_all(context, arguments, *reports, verdicts,
-                          shown_command(context, arguments, set), seconds);
+                          shown_command(context, arguments, prepared->set), seconds);
   if ((status == exit_pass || status == exit_inconclusive) && context.stop.stop_requested() && context.interrupts) {
     status = exit_signal_base + context.interrupts->signal();
   }
