@@ -69,7 +69,7 @@ StepShape files_shape() {
           "What lies below a folder: {files: [{path, type, bytes, mode}], locks: [{path, kind, mode, pid}]}.",
           "folder",
           {{"folder", ValueKind::text, false, "default: the daemon's data folder"},
-           {"match", ValueKind::text, false, "only paths that match this regular expression (locks are always all)"}},
+           {"match", ValueKind::pattern, false, "only paths that match this regular expression (locks are always all)"}},
           true,
           false,
           "- files: {match: '\\.(lock|pid)$'}\n  expect: '(.files | length) == 0 and (.locks | length) == 0'",

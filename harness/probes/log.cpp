@@ -39,8 +39,8 @@ StepShape log_shape() {
           "probe",
           "The daemon's output since its last start: {matches: […], lines: n}.",
           "must",
-          {{"must", ValueKind::text, false, "a regular expression that some line must match"},
-           {"must_not", ValueKind::text, false, "one that no line may match"}},
+          {{"must", ValueKind::pattern, false, "a regular expression that some line must match"},
+           {"must_not", ValueKind::pattern, false, "one that no line may match"}},
           true,
           false,
           "- log: {must_not: 'panic|assert'}"};

@@ -207,7 +207,7 @@ StepShape await_shape() {
            {"ready", ValueKind::boolean, false, "until the daemon answers again"},
            {"port", ValueKind::text, false, "fresh connections to the target's port",
             {"open", "closed"}},
-           {"log", ValueKind::text, false, "regular expression on a line of the daemon's output"},
+           {"log", ValueKind::pattern, false, "regular expression on a line of the daemon's output"},
            {"nth", ValueKind::integer, false, "which match of `log`; default 1"},
            {"since", ValueKind::text, false, "which lines `log` looks at; default start",
             {"start", "signal", "now"}},

@@ -41,6 +41,13 @@ void ScenarioReader::check_name_given(const Step& step, std::string_view key, st
   unknown(node.span, what, word, {given.begin(), given.end()});
 }
 
+// `fails: {exit: 74, log: PATTERN}` of a start that is to be refused.
+void ScenarioReader::check_refusal(const Step& step) {
+  const Node* fails = step.arguments.find("fails");
+  const Node* log = fails != nullptr && fails->is_map() ? fails->find("log") : nullptr;
+  if (log != nullptr && log->is_scalar()) check_pattern(*log);
+}
+
 void ScenarioReader::check_names(const Step& step) {
   if (step.kind == "background") {
     const std::string group = fixed_text(step, "group");

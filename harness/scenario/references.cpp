@@ -64,6 +64,7 @@ void ScenarioReader::walk(std::vector<Step>& steps) {
     if (step.kind == "observe") known_.insert("value");
     check_texts(step.arguments, step);
     check_names(step);
+    check_refusal(step);
     check_judges(step);
     walk(step.children);
     for (const char* local : {"index", "n", "value"}) {

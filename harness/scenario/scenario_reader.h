@@ -57,6 +57,7 @@ class ScenarioReader {
                        const Span& kind_place);
   void check_value(const NodeEntry& entry, const KeyShape& key);
   void check_word(const NodeEntry& entry, const KeyShape& key);
+  void check_pattern(const Node& value);
   Expression expression_of(const Node& node);
   void read_children(Step& step, const StepShape& shape);
 
@@ -71,6 +72,7 @@ class ScenarioReader {
 
   // meaning.cpp: names that one step gives and another takes; steps that cannot judge
   void check_names(const Step& step);
+  void check_refusal(const Step& step);
   void check_name_given(const Step& step, std::string_view key, std::string_view what,
                         const std::set<std::string>& given);
   void check_judges(const Step& step);

@@ -29,7 +29,8 @@ Json value_schema(const KeyShape& key) {
     case ValueKind::number: return or_reference(Json{{"type", "number"}});
     case ValueKind::boolean: return or_reference(Json{{"type", "boolean"}});
     case ValueKind::duration: return duration();
-    case ValueKind::expression: return text_like();
+    case ValueKind::expression:
+    case ValueKind::pattern: return text_like();
     case ValueKind::text_list:
       return {{"anyOf", Json::array({text_like(), Json{{"type", "array"}, {"items", text_like()}}})}};
     case ValueKind::text_map:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "harness/base/pattern.h"
 #include "harness/scenario/scenario_reader.h"
 
 namespace harness {
@@ -112,6 +113,9 @@ void ScenarioReader::check_value(const NodeEntry& entry, const KeyShape& key) {
       if (!value.is_scalar()) return refuse("a jq expression; quote text that begins with { or [");
       expressions_.push_back(expression_of(value));
       return;
+    case ValueKind::pattern:
+      if (!value.is_scalar()) return refuse("a regular expression");
+      return check_pattern(value);
     case ValueKind::text_list:
       if (!value.is_scalar() && !(value.is_list() && scalars(value))) return refuse("a text or a list of texts");
       return;
@@ -132,6 +136,12 @@ void ScenarioReader::check_word(const NodeEntry& entry, const KeyShape& key) {
   if (key.allowed.empty() || has_reference(word)) return;
   if (std::find(key.allowed.begin(), key.allowed.end(), word) != key.allowed.end()) return;
   unknown(entry.value.span, "value", word, key.allowed, entry.key);
+}
+
+// Wrong ones are found here, and not after the daemon was started.
+void ScenarioReader::check_pattern(const Node& value) {
+  if (has_reference(value.text)) return;
+  if (auto compiled = Pattern::compile(value.text); !compiled) note(value.span, compiled.error().message);
 }
 
 // Finds where the text stands in the file, so that errors inside it get their own place.

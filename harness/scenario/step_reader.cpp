@@ -354,9 +354,11 @@ void ScenarioReader::read_when(const Node& node, Step& step) {
       ++moments;
     } else if (key == "log") {
       when.log = text_of(value, key);
+      check_pattern(value);
       ++moments;
     } else if (key == "request") {
       when.request = text_of(value, key);
+      check_pattern(value);
       ++moments;
     } else if (key == "nth") {
       const Json number = to_json(value);

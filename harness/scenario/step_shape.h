@@ -15,6 +15,7 @@ enum class ValueKind {
   boolean,
   duration,    // 250ms, 3s, 2m
   expression,  // jq
+  pattern,     // a regular expression; may hold ${name}, and is then known at run time only
   text_list,
   text_map,
   step_list,   // nested steps

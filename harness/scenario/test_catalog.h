@@ -14,7 +14,7 @@ inline StepCatalog small_catalog() {
                     {{"signal", text, true, "KILL, TERM, …"}}, true, false, "- signal: KILL", "nothing"});
   catalog.add_step({"await", "life cycle", "Waits.", "",
                     {{"exit", any, false, "{signal: KILL}"},
-                     {"log", text, false, "a line"},
+                     {"log", ValueKind::pattern, false, "a line"},
                      {"nth", integer, false, "which match"},
                      {"port", text, false, "the port", {"open", "closed"}},
                      {"until", expression, false, "jq on the probe beside it"},
@@ -30,7 +30,7 @@ inline StepCatalog small_catalog() {
   catalog.add_step({"cli", "request", "The target's command line.", "command",
                     {{"command", text_list, true, "its arguments"}}, true, false, "- cli: model list"});
   catalog.add_step({"log", "probe", "The daemon's output.", "must",
-                    {{"must", text, false, "a line that must be there"}}, true, false, "- log: ready"});
+                    {{"must", ValueKind::pattern, false, "a line that must be there"}}, true, false, "- log: ready"});
   catalog.add_step({"snapshot", "report", "Lists all domains.", "name",
                     {{"name", text, true, "before, after"}}, false, false, "- snapshot: before"});
   catalog.add_step({"background", "control", "Beside the main line.", "group",

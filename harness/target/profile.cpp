@@ -6,6 +6,7 @@
 #include <functional>
 #include <sstream>
 
+#include "harness/base/pattern.h"
 #include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
 #include "harness/clients/command.h"
@@ -147,6 +148,9 @@ void read_ready(Reader& reader, const Node& node, ReadyProfile& ready) {
                              {"timeout", reader.duration(ready.timeout)}});
   if (ready.by == "log" && ready.log.empty())
     reader.wrong(node.span, "ready by log needs `log`, a regular expression");
+  if (const Node* log = node.find("log"); log != nullptr && log->text.find("${") == std::string::npos) {
+    if (auto compiled = Pattern::compile(log->text); !compiled) reader.wrong(log->span, compiled.error().message);
+  }
   if (ready.by == "http" && ready.http.empty())
     reader.wrong(node.span, "ready by http needs `http`, a path that answers 200");
 }
