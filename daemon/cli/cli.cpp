@@ -144,6 +144,7 @@ int start_daemon(const Invocation& invocation, const Start& start) {
   take("data_dir", options.data_dir);
   take("config", options.config_file);
   take("shutdown_timeout", options.shutdown_timeout);
+  take("drain_delay", options.drain_delay);
   take("provider", options.provider);
   take("engine_ports", options.engine_ports);
   take("log_level", options.log_level);

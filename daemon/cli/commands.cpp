@@ -174,6 +174,7 @@ std::vector<Command> make() {
                    text("data_dir", "folder of the database ($HOME/.aima/data)"),
                    text("config", "settings file (TOML)"),
                    text("shutdown_timeout", "how long a stop waits for requests (30s)"),
+                   text("drain_delay", "how long a stop serves on with /ready 503 (0s)"),
                    text("provider", "auto, docker or native (auto)"),
                    text("stores", "DOMAIN=memory|sqlite,… or all=sqlite"),
                    text("engine_ports", "A-B: ports given to engines (8000-8999)"),

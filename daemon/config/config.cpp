@@ -70,6 +70,7 @@ Fault set_addr(Config& config, const std::string& value) {
            "API keys aima listens on this machine only; put a proxy with access control before it";
   }
   config.host = host;
+  config.addr_given = true;
   config.port = static_cast<std::uint16_t>(*port);
   return std::nullopt;
 }
@@ -116,6 +117,9 @@ const std::vector<Setting>& settings() {
       {"shutdown_timeout",
        [](Config& c, const std::string& v) { return set_duration(c.shutdown_timeout, v); },
        &StartOptions::shutdown_timeout, "--shutdown-timeout"},
+      {"drain_delay",
+       [](Config& c, const std::string& v) { return set_duration(c.drain_delay, v); },
+       &StartOptions::drain_delay, "--drain-delay"},
       {"provider",
        [](Config& c, const std::string& v) {
          return one_of(c.provider, v, {"auto", "docker", "native"});

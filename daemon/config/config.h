@@ -2,7 +2,7 @@
 //
 // The file (every key optional; an unknown one is refused with file:line):
 //   addr = "127.0.0.1:9090"      data_dir = "/var/lib/aima"     provider = "auto"
-//   shutdown_timeout = "30s"     engine_ports = "8000-8999"
+//   shutdown_timeout = "30s"     engine_ports = "8000-8999"    drain_delay = "0s"
 //   [stores]     all = "memory" | "sqlite", or one key per domain
 //   [log]        level = "info"  format = "text"
 //   [inference]  timeout = "300s"   how long an engine may be silent before a chat answers 504
@@ -24,7 +24,9 @@ struct Config {
   std::string host = "127.0.0.1";  // a loopback address, as digits
   std::uint16_t port = 9090;       // 0: any free one
   std::filesystem::path data_dir;  // absolute
-  std::chrono::milliseconds shutdown_timeout{30'000};
+  bool addr_given = false;         // by flag or file, not the default
+  std::chrono::milliseconds shutdown_timeout{30'000};  // of a drain, from the end of its delay
+  std::chrono::milliseconds drain_delay{0};            // served on after the signal, /ready 503
   std::string provider = "auto";              // auto, docker, native
   std::map<std::string, std::string> stores;  // domain → memory or sqlite; absent: its default
   std::pair<int, int> engine_ports{8000, 8999};

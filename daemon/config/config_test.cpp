@@ -57,7 +57,7 @@ TEST(Config, DefaultsAreTheContracts) {
 TEST_F(ConfigFile, FlagsOverrideTheFile) {
   StartOptions options;
   options.config_file = write(
-      "addr = \"127.0.0.1:1234\"\nshutdown_timeout = 5\n"
+      "addr = \"127.0.0.1:1234\"\nshutdown_timeout = 5\ndrain_delay = \"3s\"\n"
       "[stores]\nall = \"sqlite\"\nalert = \"memory\"\n[log]\nlevel = \"warn\"\n");
   options.addr = "localhost:0";
   options.stores["skill"] = "memory";
@@ -65,6 +65,7 @@ TEST_F(ConfigFile, FlagsOverrideTheFile) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->port, 0);
   EXPECT_EQ(config->shutdown_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(config->drain_delay, std::chrono::seconds(3));
   EXPECT_EQ(config->log_level, "warn");
   EXPECT_EQ(config->stores.at("model"), "sqlite");
   EXPECT_EQ(config->stores.at("alert"), "memory");
@@ -112,6 +113,7 @@ TEST(Config, AFlagsWrongValueIsAUsageError) {
   EXPECT_THAT(refused(&StartOptions::addr, "127.0.0.1.evil:1").message, HasSubstr("loopback"));
   EXPECT_THAT(refused(&StartOptions::engine_ports, "9000-8000").message, HasSubstr("A-B"));
   EXPECT_THAT(refused(&StartOptions::shutdown_timeout, "soon").message, HasSubstr("30s"));
+  EXPECT_THAT(refused(&StartOptions::drain_delay, "-1s").message, HasSubstr("--drain-delay"));
   EXPECT_THAT(refused(&StartOptions::log_format, "xml").message, HasSubstr("text, json"));
 }
 

@@ -12,6 +12,7 @@ struct StartOptions {
   std::optional<std::string> data_dir;          // --data-dir DIR
   std::optional<std::string> config_file;       // --config FILE
   std::optional<std::string> shutdown_timeout;  // --shutdown-timeout 30s
+  std::optional<std::string> drain_delay;       // --drain-delay 0s
   std::optional<std::string> provider;          // --provider auto|docker|native
   std::map<std::string, std::string> stores;  // --stores model=sqlite,…; the key "all" is allowed
   std::optional<std::string> engine_ports;    // --engine-ports A-B

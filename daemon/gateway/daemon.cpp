@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "daemon/base/time.h"
-#include "daemon/gateway/notify.h"
 #include "daemon/gateway/relay.h"
 #include "daemon/gateway/start_settings.h"
 #include "daemon/log/log.h"
@@ -35,11 +34,13 @@ std::string signal_name(int number) {
 
 }  // namespace
 
-Daemon::Daemon(Config config, StartOptions options)
+Daemon::Daemon(Config config, StartOptions options, std::optional<InheritedListener> inherited)
     : config_(std::move(config)),
       options_(std::move(options)),
+      inherited_(std::move(inherited)),
       started_at_(now_rfc3339()),
-      signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      watchdog_(io_) {
   watch_signals();
 }
 
@@ -51,6 +52,7 @@ Daemon::~Daemon() {
 tl::expected<void, StartFailure> Daemon::open() {
   auto settings = runtime_options(config_);
   if (!settings) return tl::unexpected(StartFailure{78, settings.error().message});
+  if (auto done = check_inherited(); !done) return done;
   if (auto done = open_store(); !done) return done;
   if (auto done = open_provider(std::move(*settings)); !done) return done;
   if (auto done = open_gateway(); !done) return done;
@@ -124,11 +126,9 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
   };
   hooks.active_pipelines = [this] { return pipelines_->active(); };
   hooks.finished = [this](bool complete) { finish(complete); };
-  drain_ =
-      std::make_unique<Drain>(io_, *server_, config_.shutdown_timeout, limits, std::move(hooks));
-  const auto listening = server_->listen(config_.host, config_.port);
-  if (!listening) return tl::unexpected(StartFailure{69, listening.error().message});
-  return {};
+  drain_ = std::make_unique<Drain>(io_, *server_, config_.shutdown_timeout, limits,
+                                   std::move(hooks), config_.drain_delay);
+  return open_listener();
 }
 
 tl::expected<void, StartFailure> Daemon::reconcile() {
@@ -142,9 +142,9 @@ tl::expected<void, StartFailure> Daemon::reconcile() {
 }
 
 std::string Daemon::url() const {
-  const bool v6 = config_.host.find(':') != std::string::npos;
-  return "http://" + (v6 ? "[" + config_.host + "]" : config_.host) + ":" +
-         std::to_string(server_->port());
+  const std::string& host = server_->host();
+  const bool v6 = host.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(server_->port());
 }
 
 int Daemon::serve() {
@@ -158,7 +158,7 @@ int Daemon::serve() {
   server_->start();
   log_info("start", fmt::format("ready after {:.1f} ms", ms_since(began_)));
   log_notice("gateway", "listening on " + url());
-  notify_manager("READY=1");
+  tell_ready();
   io_.restart();
   io_.run();
   if (closer_.joinable()) closer_.join();
@@ -173,7 +173,7 @@ void Daemon::watch_signals() {
     } else if (!serving_) {
       early_signal_ = signal_name(number);
     } else {
-      if (!drain_->begun()) notify_manager("STOPPING=1");
+      if (!drain_->begun()) tell_stopping();
       drain_->signalled(signal_name(number));
     }
     watch_signals();
@@ -238,6 +238,8 @@ Json Daemon::system_info() const {
       {"engine_ports",
        fmt::format("{}-{}", config_.engine_ports.first, config_.engine_ports.second)},
       {"shutdown_timeout_s", std::chrono::duration<double>(config_.shutdown_timeout).count()},
+      {"drain_delay_s", std::chrono::duration<double>(config_.drain_delay).count()},
+      {"socket", server_->inherited() ? "inherited" : "own"},
       {"store",
        {{"wal_bytes_at_open", facts.wal_bytes_at_open},
         {"replay_ms", facts.replay_ms},

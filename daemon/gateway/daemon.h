@@ -2,6 +2,7 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -29,8 +30,9 @@ struct StartFailure {
 
 class Daemon {
  public:
-  // `options` are kept for SIGHUP, which reads the config file again.
-  Daemon(Config config, StartOptions options);
+  // `options` are kept for SIGHUP, which reads the config file again. With `inherited` that socket is
+  // served, not the configured address.
+  Daemon(Config config, StartOptions options, std::optional<InheritedListener> inherited = {});
   ~Daemon();
 
   // Store, skills, provider, port, reconciliation. After a failure what was opened is closed.
@@ -42,9 +44,14 @@ class Daemon {
   tl::expected<void, StartFailure> open_store();
   tl::expected<void, StartFailure> open_provider(RuntimeOptions settings);
   tl::expected<void, StartFailure> open_gateway();
+  tl::expected<void, StartFailure> check_inherited() const;
+  tl::expected<void, StartFailure> open_listener();
   tl::expected<void, StartFailure> reconcile();
   void watch_signals();
   void reload_log_level();
+  void tell_ready();
+  void tell_stopping();
+  void feed_watchdog();
   void finish(bool complete);
   void close_all(bool complete);
   Json system_info() const;
@@ -53,10 +60,12 @@ class Daemon {
   using Clock = std::chrono::steady_clock;
   const Config config_;
   const StartOptions options_;
+  std::optional<InheritedListener> inherited_;
   const Clock::time_point began_ = Clock::now();
   std::string started_at_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
+  boost::asio::steady_timer watchdog_;
   std::unique_ptr<Store> store_;
   EngineSet engines_;
   std::unique_ptr<ServiceRuntime> runtime_;

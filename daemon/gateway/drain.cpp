@@ -12,12 +12,14 @@ namespace aima {
 using boost::system::error_code;
 
 Drain::Drain(boost::asio::io_context& io, Server& server, std::chrono::milliseconds timeout,
-             Limits limits, Hooks hooks)
+             Limits limits, Hooks hooks, std::chrono::milliseconds delay)
     : io_(io),
       server_(server),
       timeout_(timeout),
+      delay_(delay),
       limits_(limits),
       hooks_(std::move(hooks)),
+      wait_(io),
       grace_(io),
       cap_(io) {}
 
@@ -29,25 +31,47 @@ double Drain::elapsed_ms() const {
 void Drain::signalled(const std::string& name) {
   if (finished_) {
     log_info("drain", name + " again: the drain is over, closing is under way");
-  } else if (!begun_) {
-    begin(name);
+  } else if (begun_) {
+    run_out("a further signal (" + name + ")");
+  } else if (asked_) {
+    begin("a second signal (" + name + "), which ends the delay");
   } else {
-    run_out("a second signal (" + name + ")");
+    asked_ = true;
+    if (delay_.count() > 0) {
+      delay_for(name);
+    } else {
+      begin(name);
+    }
   }
 }
 
-void Drain::begin(const std::string& name) {
+void Drain::delay_for(const std::string& name) {
+  log_info("drain", fmt::format("{}: /ready is 503 from now on; the listener stays open for {} ms",
+                                name, delay_.count()));
+  server_.set_leaving();
+  wait_.expires_after(delay_);
+  wait_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled && !begun_) begin("the end of the delay");
+  });
+}
+
+void Drain::begin(const std::string& by) {
   begun_ = true;
+  wait_.cancel();
   began_at_ = std::chrono::steady_clock::now();
   log_info("drain", fmt::format("begun by {}: {} requests in flight on {} connections, {} pipeline "
                                 "runs; timeout {} ms",
-                                name, server_.requests(), server_.connections(),
+                                by, server_.requests(), server_.connections(),
                                 hooks_.active_pipelines(), timeout_.count()));
   server_.set_draining();
   const int taken = server_.close_listener();
-  log_info("drain", fmt::format("listener closed after {:.1f} ms: {} connections taken from its "
-                                "queue, {} requests in flight",
-                                elapsed_ms(), taken, server_.requests()));
+  log_info("drain",
+           server_.inherited()
+               ? fmt::format("listener left to the next daemon: {} requests in flight",
+                             server_.requests())
+               : fmt::format("listener closed after {:.1f} ms: {} connections taken from its "
+                             "queue, {} requests in flight",
+                             elapsed_ms(), taken, server_.requests()));
   hooks_.stop_pipelines([this] {
     boost::asio::post(io_, [this] {
       pipelines_idle_ = true;
@@ -58,7 +82,7 @@ void Drain::begin(const std::string& name) {
   cap_.async_wait([this](const error_code& cancelled) {
     if (!cancelled) run_out(fmt::format("the shutdown timeout of {} ms", timeout_.count()));
   });
-  grace_.expires_after(limits_.idle_grace);
+  grace_.expires_at(began_at_ + limits_.idle_grace);
   grace_.async_wait([this](const error_code& cancelled) {
     if (!cancelled) server_.close_idle();
   });

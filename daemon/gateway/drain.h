@@ -1,6 +1,6 @@
 // The end of serving, from the first signal to the last connection. Its order (CONTRACT.md,
-// section 4): /ready says 503 · pipelines begin no further step · the listener is closed without
-// losing a connection · idle connections are closed after a short grace · requests in flight run
+// section 4): /ready says 503 · all is served on for the delay, so that who watches /ready can turn
+// away · pipelines begin no further step · the listener is closed without losing a connection · idle connections are closed after a short grace · requests in flight run
 // on · the timeout, or a second signal, cuts what is left. I/O thread only.
 #pragma once
 #include <boost/asio/io_context.hpp>
@@ -23,15 +23,21 @@ class Drain {
     // Once: `complete` is false if anything was cut.
     std::function<void(bool complete)> finished;
   };
+  // `timeout` counts from the end of `delay`, when the listener closes.
   Drain(boost::asio::io_context& io, Server& server, std::chrono::milliseconds timeout,
-        Limits limits, Hooks hooks);
+        Limits limits, Hooks hooks, std::chrono::milliseconds delay = {});
 
-  // The first one begins the drain, the second acts as if the timeout had passed.
+  // The first one begins the delay; one that comes meanwhile ends it. Then a further one acts as if
+  // the timeout had passed.
   void signalled(const std::string& name);
-  bool begun() const { return begun_; }
+  // Since the first signal: /ready is 503.
+  bool begun() const { return asked_; }
+  std::chrono::milliseconds delay() const { return delay_; }
+  std::chrono::milliseconds timeout() const { return timeout_; }
 
  private:
-  void begin(const std::string& name);
+  void delay_for(const std::string& name);
+  void begin(const std::string& by);
   void run_out(const std::string& why);
   void check();
   void finish();
@@ -40,11 +46,14 @@ class Drain {
   boost::asio::io_context& io_;
   Server& server_;
   const std::chrono::milliseconds timeout_;
+  const std::chrono::milliseconds delay_;
   const Limits limits_;
   Hooks hooks_;
+  boost::asio::steady_timer wait_;  // of the delay
   boost::asio::steady_timer grace_;
   boost::asio::steady_timer cap_;
   std::chrono::steady_clock::time_point began_at_;
+  bool asked_ = false;
   bool begun_ = false;
   bool ran_out_ = false;
   bool cut_ = false;

@@ -69,9 +69,9 @@ TEST(Drain, SilentConnectionsGetTheirTimeAndNoMore) {
   Limits limits;
   limits.silent_connection = 200ms;
   TestServer server(limits);
+  const auto begin = std::chrono::steady_clock::now();
   Client silent(server.port);
   EXPECT_THAT(Client(server.port).ask(get("/health")), StartsWith("HTTP/1.1 200"));
-  const auto begin = std::chrono::steady_clock::now();
   server.signal();
   EXPECT_EQ(silent.read_all(), "");
   silent.shut();
@@ -79,6 +79,91 @@ TEST(Drain, SilentConnectionsGetTheirTimeAndNoMore) {
   const auto waited = std::chrono::steady_clock::now() - begin;
   EXPECT_GE(waited, 190ms);
   EXPECT_LT(waited, 1500ms);
+}
+
+TEST(Drain, WhoHasBeenSilentForLongIsNotWaitedFor) {
+  Limits limits;
+  limits.silent_connection = 50ms;
+  limits.idle_grace = 1ms;
+  TestServer server(limits);
+  Client silent(server.port);
+  while (server.connections() == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(60ms);  // longer than a drain would give it
+  const auto begin = std::chrono::steady_clock::now();
+  server.signal();
+  EXPECT_EQ(silent.read_all(), "");
+  EXPECT_FALSE(silent.was_reset());
+  EXPECT_EQ(server.end(), End::complete);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 45ms);
+}
+
+TEST(Drain, DuringTheDelayAllIsServedAndReadySaysNo) {
+  TestServer server({}, 30s, {}, 300ms);
+  Client kept(server.port);
+  ASSERT_THAT(kept.ask(get("/ready")), StartsWith("HTTP/1.1 200"));
+  const auto begin = std::chrono::steady_clock::now();
+  server.signal();
+  EXPECT_THAT(kept.ask(get("/ready")), StartsWith("HTTP/1.1 503"));
+  const std::string reply = Client(server.port).ask(get("/api/test/list"));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(reply, HasSubstr("Connection: close"));
+  EXPECT_EQ(server.end(), End::complete);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 300ms);
+  EXPECT_FALSE(Client(server.port).connected());
+}
+
+TEST(Drain, ASecondSignalEndsTheDelayAndCutsNothing) {
+  TestServer server({}, 30s, {}, 600s);
+  Client client(server.port);
+  client.send(post("/api/test/hold", "{}"));
+  ASSERT_TRUE(server.held.wait_for(1));
+  server.signal();
+  server.signal();
+  EXPECT_FALSE(Client(server.port).connected());
+  server.held.release_all(Json::object());
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(server.end(), End::complete);
+}
+
+TEST(Drain, AThirdSignalInADelayedDrainActsAsIfTimeHadPassed) {
+  TestServer server({}, 30s, {}, 600s);
+  Client client(server.port);
+  client.send(post("/api/test/hold", "{}"));
+  ASSERT_TRUE(server.held.wait_for(1));
+  for (int i = 0; i < 3; ++i) server.signal();
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(server.end(), End::cut);
+}
+
+TEST(Drain, WhereTheListenerIsHandedOnAKeptConnectionIsServedOnceMore) {
+  Limits limits;
+  limits.idle_grace = 300ms;  // long enough for this test to ask within it
+  HeldSocket held;
+  TestServer server(limits, 30s, {}, {}, held.passed());
+  Client asks(server.port);
+  ASSERT_THAT(asks.ask(get("/health")), StartsWith("HTTP/1.1 200"));
+  server.signal();
+  const std::string told = asks.ask(get("/api/test/list"));
+  EXPECT_THAT(told, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(told, HasSubstr("Connection: close"));
+  EXPECT_EQ(server.end(), End::complete);
+}
+
+// One that is shut down with the first server, or keeps its filter, would serve nobody any more.
+TEST(Drain, AnInheritedListenerAndItsQueueAreLeftToTheNext) {
+  HeldSocket held;
+  {
+    TestServer first({}, 30s, {}, {}, held.passed());
+    EXPECT_THAT(Client(first.port).ask(get("/health")), StartsWith("HTTP/1.1 200"));
+    first.signal();
+    EXPECT_EQ(first.end(), End::complete);
+  }
+  Client early(held.port());
+  ASSERT_TRUE(early.connected());
+  ASSERT_TRUE(early.send(get("/api/test/list")));
+  TestServer next({}, 30s, {}, {}, held.passed());
+  EXPECT_THAT(early.reply(), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Client(held.port()).ask(get("/health")), StartsWith("HTTP/1.1 200"));
 }
 
 TEST(Drain, AHalfSentRequestIsWaitedForAndServed) {

@@ -19,7 +19,7 @@ struct Limits {
   std::chrono::milliseconds refused_linger{2'000};    // the same, with a refused body on its way
   // During a drain:
   std::chrono::milliseconds silent_connection{1'000};  // accepted, has sent nothing yet
-  std::chrono::milliseconds idle_grace{25};            // kept connections, before our FIN
+  std::chrono::milliseconds idle_grace{10};            // kept connections, before our FIN
   std::chrono::milliseconds cut_linger{300};           // for the 503s once time has run out
 };
 

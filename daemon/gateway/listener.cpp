@@ -54,7 +54,10 @@ Result<void> Listener::listen(const std::string& host, std::uint16_t port) {
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (!error) acceptor_.non_blocking(true, error);
   if (!error) port_ = acceptor_.local_endpoint(error).port();
-  if (!error) return {};
+  if (!error) {
+    host_ = host;
+    return {};
+  }
   if (error == asio::error::address_in_use) {
     const std::string holder = describe_port_holder(port);
     return fail(503, "address_in_use",
@@ -63,6 +66,19 @@ Result<void> Listener::listen(const std::string& host, std::uint16_t port) {
                     "; stop that process or choose another address with --addr");
   }
   return fail(503, "cannot_listen", "cannot listen on " + shown + ": " + error.message());
+}
+
+Result<void> Listener::adopt(InheritedListener socket) {
+  host_ = socket.host();
+  port_ = socket.port();
+  inherited_ = true;
+  error_code error;
+  // assign() takes the descriptor, also when it fails.
+  acceptor_.assign(socket.v6() ? tcp::v6() : tcp::v4(), socket.release(), error);
+  if (!error) acceptor_.non_blocking(true, error);
+  if (!error) return {};
+  return fail(503, "cannot_listen",
+              "the inherited socket (LISTEN_FDS) cannot be used: " + error.message());
 }
 
 void Listener::start() { accept_next(); }
@@ -98,8 +114,13 @@ int Listener::accept_queued() {
 
 int Listener::stop() {
   if (!acceptor_.is_open()) return 0;
-  drop_new_connections(acceptor_.native_handle());
   error_code ignored;
+  if (inherited_) {
+    acceptor_.close(ignored);
+    retry_.cancel();
+    return 0;
+  }
+  drop_new_connections(acceptor_.native_handle());
   acceptor_.cancel(ignored);
   retry_.cancel();
   int count = accept_queued();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/base/error.h"
+#include "daemon/gateway/inherited_listener.h"
 
 namespace aima {
 
@@ -19,12 +20,18 @@ class Listener {
   // `host` as digits. Port 0 takes any. From here on connections queue; nothing is accepted yet.
   // Code "address_in_use" names the holder where it can be seen.
   Result<void> listen(const std::string& host, std::uint16_t port);
+  // The same with a socket that listens already. It is others' too: it is never shut down, and gets
+  // no filter.
+  Result<void> adopt(InheritedListener socket);
+  const std::string& host() const { return host_; }  // as digits, without brackets
   std::uint16_t port() const { return port_; }
+  bool inherited() const { return inherited_; }
   void start();
 
-  // Closes the socket. Connections whose handshake was complete are accepted and handed on first:
-  // new SYNs are dropped by a filter, the queue is emptied until it has been quiet for 2 ms. Blocks
-  // that long. Answers how many were taken out of the queue.
+  // Closes the socket. An inherited one with its queue as it is: the next daemon accepts what waits
+  // there. Of our own, connections whose handshake was
+  // complete are accepted and handed on first: new SYNs are dropped by a filter, the queue is emptied
+  // until it has been quiet for 2 ms. Blocks that long. Answers how many were taken out of the queue.
   int stop();
 
  private:
@@ -34,7 +41,9 @@ class Listener {
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
   OnAccept on_accept_;
+  std::string host_;
   std::uint16_t port_ = 0;
+  bool inherited_ = false;
 };
 
 }  // namespace aima

@@ -42,4 +42,13 @@ bool notify_manager(std::string_view state) {
   return sent;
 }
 
+std::optional<std::chrono::microseconds> watchdog_interval() {
+  const char* pid = std::getenv("WATCHDOG_PID");
+  const char* interval = std::getenv("WATCHDOG_USEC");
+  if (interval == nullptr || (pid != nullptr && std::atol(pid) != getpid())) return std::nullopt;
+  const long long microseconds = std::atoll(interval);
+  if (microseconds <= 0) return std::nullopt;
+  return std::chrono::microseconds(microseconds);
+}
+
 }  // namespace aima

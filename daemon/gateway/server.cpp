@@ -25,6 +25,12 @@ Result<void> Server::listen(const std::string& host, std::uint16_t port) {
   return done;
 }
 
+Result<void> Server::adopt(InheritedListener socket) {
+  auto done = listener_.adopt(std::move(socket));
+  listening_ = done.has_value();
+  return done;
+}
+
 void Server::start() { listener_.start(); }
 
 void Server::accepted(asio::ip::tcp::socket socket) {
@@ -37,7 +43,7 @@ void Server::accepted(asio::ip::tcp::socket socket) {
 void Server::arm_sweep() {
   if (sweeping_ || sessions_.empty()) return;
   sweeping_ = true;
-  sweep_.expires_after(std::chrono::milliseconds(draining_ ? 20 : 200));
+  sweep_.expires_after(std::chrono::milliseconds(draining_ ? 5 : 200));
   sweep_.async_wait([this](const boost::system::error_code&) {
     sweeping_ = false;
     const auto now = Session::Clock::now();
@@ -62,7 +68,10 @@ void Server::session_closed(Session& session) {
 
 void Server::check_empty() {
   if (!draining_ || listening_ || !sessions_.empty() || !on_empty_) return;
-  asio::post(io_, std::exchange(on_empty_, nullptr));
+  // An accept may have succeeded whose handler has not run yet: it comes first, and brings a session.
+  asio::post(io_, [this] {
+    if (on_empty_ && sessions_.empty()) std::exchange(on_empty_, nullptr)();
+  });
 }
 
 std::size_t Server::unfinished() const {
@@ -71,7 +80,10 @@ std::size_t Server::unfinished() const {
   return count;
 }
 
+void Server::set_leaving() { leaving_ = true; }
+
 void Server::set_draining() {
+  leaving_ = true;
   draining_ = true;
   sweep_.cancel();  // it is armed again at the drain's pace
   for_each_session([](Session& session) { session.drain_look(); });

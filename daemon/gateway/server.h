@@ -22,10 +22,14 @@ class Server : private SessionHost {
   ~Server() override;
 
   Result<void> listen(const std::string& host, std::uint16_t port);
+  Result<void> adopt(InheritedListener socket);
+  const std::string& host() const { return listener_.host(); }
   std::uint16_t port() const { return listener_.port(); }
+  bool inherited() const { return listener_.inherited(); }
   void start();
 
   // The drain, in the order of its steps; gateway/drain.h says when.
+  void set_leaving();    // served as before, and every reply ends its connection
   void set_draining();
   int close_listener();  // answers how many connections were taken out of its queue
   void close_idle();     // after the grace
@@ -34,7 +38,9 @@ class Server : private SessionHost {
   // Once, when draining, the listener is closed and the last connection has gone.
   void on_empty(std::function<void()> action);
 
+  bool leaving() const override { return leaving_; }
   bool draining() const override { return draining_; }
+  bool handed_on() const override { return listener_.inherited(); }
   std::size_t requests() const { return requests_; }  // taken, their replies not fully sent
   std::size_t unfinished() const;                     // the same, and those still arriving
   std::size_t connections() const { return sessions_.size(); }
@@ -61,6 +67,7 @@ class Server : private SessionHost {
   std::function<void()> on_empty_;
   std::size_t requests_ = 0;
   bool sweeping_ = false;
+  bool leaving_ = false;
   bool draining_ = false;
   bool listening_ = false;
 };

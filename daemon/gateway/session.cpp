@@ -35,7 +35,8 @@ void Session::start() {
   const auto& limits = host_.limits();
   // Accepted while a drain is on: its handshake was complete before, so it is served.
   may_serve_ = host_.draining();
-  deadline_ = Clock::now() + (may_serve_ ? limits.silent_connection : limits.idle_deadline);
+  began_ = Clock::now();
+  deadline_ = began_ + (may_serve_ ? limits.silent_connection : limits.idle_deadline);
   arm_read();
 }
 
@@ -163,7 +164,7 @@ bool Session::take_head() {
   request_.has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
   request_id_ = choose_request_id(message["X-Request-Id"]);
   request_.request_id = request_id_;
-  if (host_.draining() && !may_serve_) {
+  if (host_.draining() && !may_serve_ && !host_.handed_on()) {
     refuse({503, "draining", "aima is shutting down and takes no further request; try again",
             nullptr});
     return false;

@@ -29,7 +29,9 @@ class SessionHost {
   virtual ~SessionHost() = default;
   virtual const Limits& limits() const = 0;
   virtual const Router& router() const = 0;
-  virtual bool draining() const = 0;
+  virtual bool leaving() const = 0;    // asked to end: connections are not kept any more
+  virtual bool draining() const = 0;   // and no further request is taken, but
+  virtual bool handed_on() const = 0;  // where the next daemon listens already: a moment longer
   virtual void request_began() = 0;
   virtual void request_ended() = 0;
   virtual void session_closed(Session& session) = 0;  // may destroy the session
@@ -84,6 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void write_next();
 
   void begin_close(std::chrono::milliseconds linger);
+  void end_idle();
   void close_now();
   void end_exchange();
   bool has_input();
@@ -99,6 +102,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string head_text_;                            // being written
   std::string body_text_;
   Clock::time_point deadline_;
+  Clock::time_point began_;
   Phase phase_ = Phase::idle;
   std::size_t served_ = 0;
   bool reading_ = false;  // a wait for readability is under way

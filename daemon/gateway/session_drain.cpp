@@ -20,7 +20,8 @@ bool Session::busy() const {
 }
 
 void Session::drain_look() {
-  const auto silent_until = Clock::now() + host_.limits().silent_connection;
+  const auto now = Clock::now();
+  const auto silent_until = now + host_.limits().silent_connection;
   switch (phase_) {
     case Phase::head:
     case Phase::body:
@@ -28,10 +29,13 @@ void Session::drain_look() {
       return;
     case Phase::idle:
       if (served_ == 0) {
+        // Who has said nothing for long is not about to.
         may_serve_ = true;
-        deadline_ = std::min(deadline_, silent_until);
+        const auto patience = began_ + host_.limits().silent_connection;
+        deadline_ = std::min(deadline_, std::max(patience, now + host_.limits().idle_grace));
       } else {
         may_serve_ = has_input();
+        if (may_serve_) deadline_ = std::min(deadline_, silent_until);
       }
       return;
     case Phase::running:
@@ -44,11 +48,13 @@ void Session::drain_look() {
 }
 
 void Session::close_if_idle() {
-  if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) {
-    error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    close_now();
-  }
+  if (phase_ == Phase::idle && served_ > 0 && !may_serve_ && !has_input()) end_idle();
+}
+
+void Session::end_idle() {
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  close_now();
 }
 
 void Session::sweep(Clock::time_point now) {
@@ -56,7 +62,10 @@ void Session::sweep(Clock::time_point now) {
   const auto self = shared_from_this();
   switch (phase_) {
     case Phase::idle:
-      return begin_close(host_.limits().linger);
+      if (!host_.draining()) return begin_close(host_.limits().linger);
+      // A drain waits for nobody's answer to our FIN here; what has arrived is taken up first.
+      if (has_input()) return;
+      return end_idle();
     case Phase::head:
     case Phase::body:
       return refuse({408, "request_timeout",

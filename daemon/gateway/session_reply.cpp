@@ -20,7 +20,7 @@ void Session::on_reply(HttpReply reply) {
 
 void Session::send(HttpReply reply, bool keep) {
   const bool more = !peer_ended_ || buffer_.size() > 0;
-  keep = keep && keep_alive_ && !host_.draining() && more;
+  keep = keep && keep_alive_ && !host_.leaving() && more;
   if (request_id_.empty()) request_id_ = choose_request_id({});
   head_text_ =
       format_head(reply, {.keep_alive = keep, .http_1_0 = http_1_0_, .request_id = request_id_});
@@ -47,8 +47,8 @@ void Session::after_message(bool keep) {
   if (!keep) return begin_close(body_refused ? limits.refused_linger : limits.linger);
   parser_.reset();
   phase_ = Phase::idle;
-  // A drain began while the reply was on its way: the client may already have sent the next request
-  // and is told (503) that it was not taken.
+  // A drain began while the reply was on its way: the client may already have sent the next request,
+  // and hears that it was not taken (503), or is served where the listener is handed on.
   deadline_ = Clock::now() + (host_.draining() ? limits.idle_grace : limits.idle_deadline);
   if (buffer_.size() > 0) {
     process();
@@ -70,7 +70,7 @@ void Session::on_stream_begin(int status, std::string content_type) {
   head.status = status;
   head.content_type = std::move(content_type);
   head.headers.emplace_back("Cache-Control", "no-store");
-  keep_alive_ = keep_alive_ && !http_1_0_ && !host_.draining() && !peer_ended_;
+  keep_alive_ = keep_alive_ && !http_1_0_ && !host_.leaving() && !peer_ended_;
   phase_ = Phase::streaming;
   stream_ended_ = false;
   queue({format_head(head, {.keep_alive = keep_alive_,

@@ -32,7 +32,12 @@ int run_start(const StartOptions& options) {
   init_log(*log_format_from(config->log_format), config->log_level);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of that write
   raise_descriptor_limit();
-  Daemon daemon(*config, options);
+  auto inherited = take_inherited_listener();
+  if (!inherited) {
+    log_error("start", inherited.error().message);
+    return 78;
+  }
+  Daemon daemon(*config, options, std::move(*inherited));
   if (const auto opened = daemon.open(); !opened) {
     log_error("start", opened.error().message);
     return opened.error().exit_status;

@@ -53,6 +53,11 @@ class Start : public testing::Test {
     unsetenv("AIMA_LABELS");
     if (const char* labels = std::getenv("TEST_LABELS")) setenv("AIMA_LABELS", labels, 1);
     if (std::freopen(log.c_str(), "w", stderr) == nullptr) _exit(127);
+    if (listener >= 0) {
+      dup2(listener, 3);
+      setenv("LISTEN_PID", std::to_string(listener_pid ? listener_pid : getpid()).c_str(), 1);
+      setenv("LISTEN_FDS", "1", 1);
+    }
     _exit(run_start(with));
   }
   static int exit_of(pid_t child) {
@@ -63,12 +68,14 @@ class Start : public testing::Test {
   // Runs a daemon that is expected to refuse.
   int refused(const StartOptions& with) { return exit_of(spawn(with, folder / "refused")); }
 
+  // The first line of the next message; `notified` has all of it.
   std::string notification(std::chrono::milliseconds patience = 20s) {
     pollfd watched{notify_, POLLIN, 0};
     if (poll(&watched, 1, static_cast<int>(patience.count())) <= 0) return "silence";
     char text[256];
     const auto count = recv(notify_, text, sizeof text, 0);
-    return {text, count > 0 ? static_cast<std::size_t>(count) : 0};
+    notified.assign(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+    return notified.substr(0, notified.find('\n'));
   }
   void start() {
     pid_ = spawn(options, folder / "log");
@@ -87,6 +94,9 @@ class Start : public testing::Test {
 
   fs::path folder;
   StartOptions options;
+  std::string notified;
+  int listener = -1;       // becomes descriptor 3 of the daemon
+  pid_t listener_pid = 0;  // who LISTEN_PID names; 0: the daemon
   int port = 0;
 
  private:
@@ -185,6 +195,66 @@ TEST_F(Start, HangupReadsTheLogLevelAgain) {
   signal(SIGTERM);
   EXPECT_EQ(end(), 0);
   EXPECT_THAT(text_of("log"), HasSubstr("model.list: 200"));
+}
+
+TEST_F(Start, TheManagerHearsWhatTheDaemonDoesAndHowLongADrainMayTake) {
+  options.drain_delay = "1ms";
+  options.shutdown_timeout = "5s";
+  start();
+  EXPECT_EQ(notified, "READY=1\nSTATUS=listening on http://127.0.0.1:" + std::to_string(port));
+  EXPECT_THAT(Client(port).ask(get("/api/system/info")), HasSubstr("\"drain_delay_s\":0.001"));
+  signal(SIGTERM);
+  EXPECT_EQ(notification(), "STOPPING=1");
+  EXPECT_THAT(notified, HasSubstr("\nSTATUS=draining"));
+  EXPECT_THAT(notified, HasSubstr("\nEXTEND_TIMEOUT_USEC=15001000"));
+  EXPECT_EQ(end(), 0) << text_of("log");
+}
+
+TEST_F(Start, TheWatchdogIsFedAsOftenAsTheManagerAsks) {
+  setenv("WATCHDOG_USEC", "20000", 1);
+  start();
+  unsetenv("WATCHDOG_USEC");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(notification(), "WATCHDOG=1");
+  signal(SIGTERM);
+  EXPECT_EQ(end(), 0) << text_of("log");
+}
+
+TEST_F(Start, ASocketPassedInIsServedAndOutlivesTheDaemon) {
+  const HeldSocket held;
+  listener = held.descriptor();
+  start();
+  EXPECT_EQ(port, held.port());
+  EXPECT_THAT(Client(port).ask(get("/api/system/info")), HasSubstr("\"socket\":\"inherited\""));
+  signal(SIGTERM);
+  EXPECT_EQ(notification(), "STOPPING=1");
+  EXPECT_EQ(end(), 0) << text_of("log");
+  Client early(port);
+  ASSERT_TRUE(early.connected());
+  ASSERT_TRUE(early.send(get("/api/model/list")));
+  start();
+  EXPECT_THAT(early.reply(), StartsWith("HTTP/1.1 200"));
+  signal(SIGTERM);
+  EXPECT_EQ(end(), 0) << text_of("log");
+}
+
+TEST_F(Start, ASocketMeantForAnotherProcessIsNotServed) {
+  const HeldSocket held;
+  listener = held.descriptor();
+  listener_pid = getpid();
+  start();
+  EXPECT_NE(port, held.port());
+  EXPECT_THAT(Client(port).ask(get("/api/system/info")), HasSubstr("\"socket\":\"own\""));
+}
+
+TEST_F(Start, ASocketThatCannotBeServedIsRefusedBeforeAnythingIsMade) {
+  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(refused(options), 78);
+  EXPECT_THAT(text_of("refused"), HasSubstr("descriptor 3 is not listening"));
+  ::listen(listener, 5);  // bound by the kernel, to all addresses
+  EXPECT_EQ(refused(options), 78);
+  EXPECT_THAT(text_of("refused"), HasSubstr("0.0.0.0, which is no loopback address"));
+  EXPECT_FALSE(fs::exists(*options.data_dir));
+  close(listener);
 }
 
 TEST_F(Start, ADrainOutOfTimeEndsWith75AndAClosedStore) {

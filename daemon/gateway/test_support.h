@@ -29,6 +29,33 @@ namespace aima::testing_support {
 
 using namespace std::chrono_literals;
 
+// A listening socket as a service manager holds it. Each daemon gets a descriptor of its own.
+class HeldSocket {
+ public:
+  HeldSocket() : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        listen(descriptor_, SOMAXCONN) != 0 ||
+        getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      std::abort();
+    }
+    port_ = ntohs(address.sin_port);
+  }
+  ~HeldSocket() { close(descriptor_); }
+  HeldSocket(const HeldSocket&) = delete;
+  HeldSocket& operator=(const HeldSocket&) = delete;
+  int descriptor() const { return descriptor_; }
+  std::uint16_t port() const { return port_; }
+  InheritedListener passed() const { return {dup(descriptor_), false, "127.0.0.1", port_}; }
+
+ private:
+  int descriptor_;
+  std::uint16_t port_ = 0;
+};
+
 // One client connection. Every read has a deadline; its passing shows as an incomplete answer.
 class Client {
  public:
@@ -169,7 +196,9 @@ inline Field field(std::string name, FieldType type) {
 class TestServer {
  public:
   explicit TestServer(Limits limits = {}, std::chrono::milliseconds shutdown_timeout = 30s,
-                      std::function<void(UnitRegistry&, boost::asio::io_context&)> more = {})
+                      std::function<void(UnitRegistry&, boost::asio::io_context&)> more = {},
+                      std::chrono::milliseconds delay = {},
+                      std::optional<InheritedListener> inherited = {})
       : work_(boost::asio::make_work_guard(io_)) {
     add("echo", UnitKind::command, [](Call call, Done done) { done(std::move(call.input)); });
     add("list", UnitKind::query, [](Call call, Done done) { done(std::move(call.input)); });
@@ -178,7 +207,7 @@ class TestServer {
     if (more) more(registry_, io_);
     RouteContext routes{.units = registry_, .io = io_};
     routes.not_ready = [this]() -> std::optional<Error> {
-      if (server_->draining()) return Error{503, "draining", "shutting down", nullptr};
+      if (server_->leaving()) return Error{503, "draining", "shutting down", nullptr};
       return std::nullopt;
     };
     server_ = std::make_unique<Server>(io_, limits, Router(routes));
@@ -186,8 +215,11 @@ class TestServer {
     hooks.stop_pipelines = [](std::function<void()> idle) { idle(); };
     hooks.active_pipelines = [] { return 0; };
     hooks.finished = [this](bool complete) { finished_.set_value(complete); };
-    drain_ = std::make_unique<Drain>(io_, *server_, shutdown_timeout, limits, std::move(hooks));
-    if (!server_->listen("127.0.0.1", 0)) std::abort();
+    drain_ = std::make_unique<Drain>(io_, *server_, shutdown_timeout, limits, std::move(hooks),
+                                     delay);
+    if (!(inherited ? server_->adopt(std::move(*inherited)) : server_->listen("127.0.0.1", 0))) {
+      std::abort();
+    }
     port = server_->port();
     server_->start();
     thread_ = std::thread([this] { io_.run(); });
@@ -205,7 +237,7 @@ class TestServer {
     boost::asio::post(io_, [&task] { task(); });
     return result.get();
   }
-  // SIGTERM: returns when the listener is closed.
+  // SIGTERM: returns when the listener is closed (or the delay has begun).
   void signal() {
     on_io([this] { drain_->signalled("SIGTERM"); });
   }
