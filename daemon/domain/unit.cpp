@@ -15,6 +15,11 @@ void UnitRegistry::add(Unit unit) {
   units_.push_back(std::make_unique<Unit>(std::move(unit)));
 }
 
+void UnitRegistry::guard_commands(const UnitGuard& guard) {
+  for (const auto& unit : units_)
+    if (unit->kind == UnitKind::command && unit->takes_key) unit->guard = guard;
+}
+
 const Unit* UnitRegistry::find(std::string_view domain, std::string_view verb) const {
   for (const auto& unit : units_)
     if (unit->domain == domain && unit->verb == verb) return unit.get();
@@ -44,6 +49,7 @@ void UnitRegistry::run(const Unit& unit, Call call, Done done) {
     return;
   }
   call.input = std::move(*input);
+  if (unit.guard && call.idempotency_key) return unit.guard(unit, std::move(call), std::move(done));
   unit.run(std::move(call), std::move(done));
 }
 

@@ -10,12 +10,14 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/base/error.h"
+#include "daemon/domain/done.h"
 
 namespace aima {
 
@@ -34,8 +36,6 @@ struct Field {
 };
 
 enum class UnitKind { query, command };
-
-using Done = std::move_only_function<void(Result<Json>)>;
 
 // Where a streaming unit writes its reply (inference.chat). Given by the gateway when the client
 // can be streamed to. All calls thread-safe; after `closed()` writes are dropped.
@@ -56,7 +56,14 @@ struct Call {
   std::string request_id;
   std::stop_token stop;                // the client is gone or the drain has run out of time
   std::shared_ptr<StreamSink> stream;  // null where a stream is not possible
+  std::string client;                  // whose API key it came with, as a name; "" without keys
+  std::optional<std::string> idempotency_key;  // as sent; counts for commands that take one
+  std::function<void()> on_replay;  // called before an answer that is a kept one; may be empty
 };
+
+struct Unit;
+// Calls Unit::run at most once per key, or answers in its place (units/idempotency.h).
+using UnitGuard = std::function<void(const Unit&, Call, Done)>;
 
 struct Unit {
   std::string domain;
@@ -65,6 +72,8 @@ struct Unit {
   std::string summary;
   std::vector<Field> fields;
   std::function<void(Call, Done)> run;
+  bool takes_key = true;  // of commands: an Idempotency-Key counts; else it is ignored
+  UnitGuard guard = {};   // UnitRegistry::guard_commands
   std::string name() const { return domain + "." + verb; }
 };
 
@@ -81,6 +90,9 @@ class UnitRegistry {
   void add(Unit unit);  // a duplicate name aborts: it is a programming error
   const Unit* find(std::string_view domain, std::string_view verb) const;
   const std::vector<std::unique_ptr<Unit>>& all() const { return units_; }
+  // From now on `guard` runs the commands that came with an idempotency key; until then, and for
+  // units added later, keys are ignored.
+  void guard_commands(const UnitGuard& guard);
   // Checks the input and runs the unit; unknown unit is 404 with a near miss named.
   void execute(std::string_view domain, std::string_view verb, Call call, Done done) const;
   // The same for who has the unit already.

@@ -111,6 +111,10 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
     return runtime_->port_for_model(model);
   };
   add_inference_units(registry_, io_, std::move(relay));
+  idempotency_.emplace(*store_);
+  registry_.guard_commands([this](const Unit& unit, Call call, Done done) {
+    idempotency_->run(unit, std::move(call), std::move(done));
+  });
   const Limits limits;
   RouteContext routes{.units = registry_, .io = io_};
   routes.not_ready = [this]() -> std::optional<Error> {

@@ -19,6 +19,7 @@
 #include "daemon/gateway/server.h"
 #include "daemon/provider/runtime.h"
 #include "daemon/store/store.h"
+#include "daemon/units/idempotency.h"
 #include "daemon/units/pipeline_runner.h"
 
 namespace aima {
@@ -69,6 +70,7 @@ class Daemon {
   std::unique_ptr<Store> store_;
   EngineSet engines_;
   std::unique_ptr<ServiceRuntime> runtime_;
+  std::optional<IdempotencyGuard> idempotency_;
   UnitRegistry registry_;
   std::unique_ptr<PipelineRunner> pipelines_;
   std::unique_ptr<Server> server_;

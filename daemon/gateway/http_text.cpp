@@ -92,7 +92,9 @@ HttpReply error_reply(const Error& error) {
   Json body{{"error", {{"code", error.code}, {"message", error.message}}}};
   if (!error.details.is_null()) body["error"]["details"] = error.details;
   HttpReply reply = json_reply(error.http_status, body);
-  if (error.http_status == 503) reply.headers.emplace_back("Retry-After", "1");
+  // Of 409s only this one passes by itself: the first request with the key ends.
+  if (error.http_status == 503 || error.code == "idempotency_in_progress")
+    reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
 

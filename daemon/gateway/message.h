@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -21,6 +22,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::string content_type;      // lower case, without parameters; empty: not given
   std::string content_encoding;  // lower case; empty: none
+  // As sent; several such headers are joined by ", ", which no key may contain. The exchange has it
+  // while the request is answered.
+  std::optional<std::string> idempotency_key;
   bool has_body = false;         // by the head: a length above 0, or chunked
   std::string body;
   std::string request_id;        // the client's X-Request-Id if it is fit to log, else ours
@@ -47,6 +51,10 @@ class Exchange : public StreamSink {
   virtual void reply(HttpReply reply) = 0;
   // Stops when the client has gone or the drain has run out of time.
   virtual std::stop_token stop() const = 0;
+  // The request's, as HttpRequest says.
+  virtual const std::optional<std::string>& idempotency_key() const = 0;
+  // The reply to come is a kept one: it says so in a header.
+  virtual void mark_replayed() = 0;
 };
 
 }  // namespace aima

@@ -52,6 +52,7 @@ void add_inference_units(UnitRegistry& registry, boost::asio::io_context& io,
   chat.domain = "inference";
   chat.verb = "chat";
   chat.kind = UnitKind::command;
+  chat.takes_key = false;  // makes nothing, and its answers are the engine's; clients send keys
   chat.summary = "Send a chat to a running service of a model; stream:true for server-sent events";
   chat.fields.push_back(field("model", FieldType::string, "id or name"));
   chat.fields.back().required = true;

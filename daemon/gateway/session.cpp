@@ -23,6 +23,15 @@ std::string lower_case(std::string_view text) {
   for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return out;
 }
+
+// RFC 9110 5.3: a header given several times is a list. Nothing where it is not given.
+std::optional<std::string> joined_header(const http::fields& head, std::string_view name) {
+  std::optional<std::string> value;
+  const auto [begin, end] = head.equal_range(name);
+  for (auto field = begin; field != end; ++field)
+    value = (value ? *value + ", " : "") + std::string(field->value());
+  return value;
+}
 }  // namespace
 
 Session::Session(asio::ip::tcp::socket socket, SessionHost& host)
@@ -162,6 +171,7 @@ bool Session::take_head() {
   request_.content_type = media_type(message[http::field::content_type]);
   request_.content_encoding = lower_case(message[http::field::content_encoding]);
   request_.has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
+  request_.idempotency_key = joined_header(message, "Idempotency-Key");
   request_id_ = choose_request_id(message["X-Request-Id"]);
   request_.request_id = request_id_;
   if (host_.draining() && !may_serve_ && !host_.handed_on()) {
@@ -250,7 +260,8 @@ void Session::run() {
   phase_ = Phase::running;
   deadline_ = Clock::time_point::max();
   host_.request_began();
-  exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+  exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor(),
+                                                std::move(request_.idempotency_key));
   host_.router().handle(std::move(request_), exchange_);
   // Not answered yet: watch for a client that goes away, and for a next request.
   if (phase_ == Phase::running && buffer_.size() < host_.limits().read_ahead_bytes) arm_read();

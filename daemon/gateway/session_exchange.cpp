@@ -8,8 +8,11 @@
 namespace aima {
 
 SessionExchange::SessionExchange(std::weak_ptr<Session> session,
-                                 boost::asio::any_io_executor executor)
-    : session_(std::move(session)), executor_(std::move(executor)) {}
+                                 boost::asio::any_io_executor executor,
+                                 std::optional<std::string> idempotency_key)
+    : session_(std::move(session)),
+      executor_(std::move(executor)),
+      idempotency_key_(std::move(idempotency_key)) {}
 
 // `action` gets the session if this request is still the one it is answering, else null.
 template <typename Action>
@@ -23,6 +26,7 @@ void SessionExchange::on_session(Action action) {
 }
 
 void SessionExchange::reply(HttpReply reply) {
+  if (replayed_) reply.headers.emplace_back("Idempotency-Replayed", "true");
   on_session([reply = std::move(reply)](Session* session) mutable {
     if (session != nullptr) session->on_reply(std::move(reply));
   });

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -14,10 +15,13 @@ class Session;
 
 class SessionExchange : public Exchange, public std::enable_shared_from_this<SessionExchange> {
  public:
-  SessionExchange(std::weak_ptr<Session> session, boost::asio::any_io_executor executor);
+  SessionExchange(std::weak_ptr<Session> session, boost::asio::any_io_executor executor,
+                  std::optional<std::string> idempotency_key = {});
 
   void reply(HttpReply reply) override;
   std::stop_token stop() const override { return stop_.get_token(); }
+  const std::optional<std::string>& idempotency_key() const override { return idempotency_key_; }
+  void mark_replayed() override { replayed_.store(true); }
   void begin(int http_status, std::string content_type) override;
   void write(std::string chunk, std::move_only_function<void()> sent) override;
   void end() override;
@@ -34,7 +38,9 @@ class SessionExchange : public Exchange, public std::enable_shared_from_this<Ses
 
   std::weak_ptr<Session> session_;
   boost::asio::any_io_executor executor_;
+  const std::optional<std::string> idempotency_key_;
   std::stop_source stop_;
+  std::atomic<bool> replayed_{false};
   std::atomic<bool> closed_{false};
 };
 

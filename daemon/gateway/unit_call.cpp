@@ -38,7 +38,9 @@ Result<Json> input_of(const Unit& unit, const HttpRequest& request) {
   return parse_json_object(request.body);
 }
 
-void ask_unit(const Unit& unit, Call call, Done done) {
+void ask_unit(const Unit& unit, Call call, const std::shared_ptr<Exchange>& exchange, Done done) {
+  call.idempotency_key = exchange->idempotency_key();
+  call.on_replay = [exchange] { exchange->mark_replayed(); };
   const auto began = std::chrono::steady_clock::now();
   // Shared, so that a unit that throws after it took `done` still gets its answer out.
   auto answer = std::make_shared<Done>(std::move(done));
@@ -63,7 +65,7 @@ void answer_bare(const Unit& unit, HttpRequest request, std::shared_ptr<Exchange
   call.request_id = std::move(request.request_id);
   call.stop = exchange->stop();
   call.stream = exchange;
-  ask_unit(unit, std::move(call), [exchange](Result<Json> result) {
+  ask_unit(unit, std::move(call), exchange, [exchange](Result<Json> result) {
     exchange->reply(result ? json_reply(200, *result) : error_reply(result.error()));
   });
 }

@@ -62,10 +62,12 @@ Result<void> Runtime::choose_provider() {
   return {};
 }
 
-void Runtime::in_background(Call call, Done done, Result<Json> (Runtime::*work)(const Call&)) {
+void Runtime::in_background(Call call, Done done, Work work) {
   auto shared = std::make_shared<Done>(std::move(done));
   const bool accepted = operations_.run(
-      [this, call = std::move(call), shared, work] { (*shared)((this->*work)(call)); });
+      [this, call = std::move(call), shared, work] {
+        (*shared)((this->*work)(call, shared->key()));
+      });
   if (!accepted) {
     (*shared)(fail(503, "draining", "the daemon is stopping, or has too many services to watch"));
   }
@@ -95,8 +97,9 @@ Result<Json> Runtime::row_of(const std::string& service_id) {
   return **row;
 }
 
-Result<Json> Runtime::change_row(const std::string& service_id, std::function<void(Json&)> change) {
-  return store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
+Result<Json> Runtime::change_row(const std::string& service_id, std::function<void(Json&)> change,
+                                 AnswerKeyPtr key) {
+  const auto job = [&](Transaction& transaction) -> Result<Json> {
     auto row = transaction.get(Domain::service, service_id);
     if (!row) return tl::unexpected(row.error());
     if (!*row) return fail(404, "not_found", fmt::format("service \"{}\" is gone", service_id));
@@ -106,7 +109,8 @@ Result<Json> Runtime::change_row(const std::string& service_id, std::function<vo
       return tl::unexpected(done.error());
     }
     return **row;
-  });
+  };
+  return store_.write_and_wait(job, std::move(key));
 }
 
 Result<Provider*> Runtime::provider_of(const Json& row, std::chrono::milliseconds deadline) {
@@ -166,7 +170,7 @@ Result<std::size_t> Runtime::end_instances(const Json& row) {
   return found->size();
 }
 
-Result<Json> Runtime::stop_now(const Call& call) {
+Result<Json> Runtime::stop_now(const Call& call, const AnswerKeyPtr& key) {
   const std::string id = call.input.at("id");
   if (auto known = row_of(id); !known) return known;
   auto hold = operations_.hold_after_cancelling(id, "stop", 60s);
@@ -177,17 +181,18 @@ Result<Json> Runtime::stop_now(const Call& call) {
   if (!ended) return tl::unexpected(ended.error());
   log_info("provider",
            fmt::format("service {} stopped ({} instance{})", id, *ended, *ended == 1 ? "" : "s"));
-  return change_row(id, [&](Json& changed) {
+  const auto stopped = [&](Json& changed) {
     changed["status"] = "stopped";
     changed["instance_id"] = nullptr;
     changed["endpoint"] = nullptr;
     changed["adopted"] = false;
     changed["unverified"] = false;
     changed["reason"] = *ended == 0 ? "stopped; nothing was running" : "stopped on request";
-  });
+  };
+  return change_row(id, stopped, key);
 }
 
-Result<Json> Runtime::remove_now(const Call& call) {
+Result<Json> Runtime::remove_now(const Call& call, const AnswerKeyPtr& key) {
   const std::string id = call.input.at("id");
   if (auto known = row_of(id); !known) return known;
   auto hold = operations_.hold_after_cancelling(id, "delete", 60s);
@@ -198,18 +203,19 @@ Result<Json> Runtime::remove_now(const Call& call) {
   if (text_of(*row, "status") != "creating") {
     if (auto ended = end_instances(*row); !ended) return tl::unexpected(ended.error());
   }
-  auto deleted = store_.write_and_wait([&](Transaction& transaction) -> Result<Json> {
+  const auto erase = [&](Transaction& transaction) -> Result<Json> {
     if (auto erased = transaction.erase(Domain::service, id); !erased) {
       return tl::unexpected(erased.error());
     }
     return Json{{"id", id}, {"deleted", true}};
-  });
+  };
+  auto deleted = store_.write_and_wait(erase, key);
   // Nobody can ask for it any more. A stopped service keeps its log: it says why.
   if (deleted) native_->forget(id);
   return deleted;
 }
 
-Result<Json> Runtime::status_now(const Call& call) {
+Result<Json> Runtime::status_now(const Call& call, const AnswerKeyPtr& /*key*/) {
   const std::string id = call.input.at("id");
   auto row = row_of(id);
   if (!row) return row;
@@ -248,7 +254,7 @@ Result<Json> Runtime::status_now(const Call& call) {
   return shown;
 }
 
-Result<Json> Runtime::logs_now(const Call& call) {
+Result<Json> Runtime::logs_now(const Call& call, const AnswerKeyPtr& /*key*/) {
   const std::string id = call.input.at("id");
   auto row = row_of(id);
   if (!row) return row;

@@ -51,12 +51,14 @@ class Runtime final : public ServiceRuntime {
  private:
   struct Starting;  // one start under way: runtime_start.cpp
 
-  void in_background(Call call, Done done, Result<Json> (Runtime::*work)(const Call&));
+  // The work's last write, if its result is the answer, takes the key of `done` along.
+  using Work = Result<Json> (Runtime::*)(const Call& call, const AnswerKeyPtr& key);
+  void in_background(Call call, Done done, Work work);
   Result<std::size_t> end_instances(const Json& row);  // how many there were
-  Result<Json> stop_now(const Call& call);
-  Result<Json> status_now(const Call& call);
-  Result<Json> logs_now(const Call& call);
-  Result<Json> remove_now(const Call& call);
+  Result<Json> stop_now(const Call& call, const AnswerKeyPtr& key);
+  Result<Json> status_now(const Call& call, const AnswerKeyPtr& key);
+  Result<Json> logs_now(const Call& call, const AnswerKeyPtr& key);
+  Result<Json> remove_now(const Call& call, const AnswerKeyPtr& key);
 
   // Start: runtime_start.cpp.
   void start_now(Call call, Done done);
@@ -70,7 +72,8 @@ class Runtime final : public ServiceRuntime {
 
   // Rows.
   Result<Json> row_of(const std::string& service_id);
-  Result<Json> change_row(const std::string& service_id, std::function<void(Json&)> change);
+  Result<Json> change_row(const std::string& service_id, std::function<void(Json&)> change,
+                          AnswerKeyPtr key = nullptr);
   // The provider a row was started on; an error when that is not the one we can talk to.
   Result<Provider*> provider_of(const Json& row,
                                 std::chrono::milliseconds deadline = std::chrono::seconds(5));

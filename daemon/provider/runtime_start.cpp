@@ -42,6 +42,7 @@ struct Runtime::Starting {
   std::optional<PortAllocator::Lease> lease{};
   std::optional<Instance> instance{};
   bool was_there = false;  // the instance ran before this start: taken over
+  AnswerKeyPtr key{};      // where the last write's result is the answer
 };
 
 void Runtime::start(Call call, Done done) {
@@ -77,7 +78,9 @@ void Runtime::start_now(Call call, Done done) {
   if (!starting.was_there) {
     if (auto taken = take_port(starting); !taken) return answer(give_up(starting, taken.error()));
   }
-  auto row = change_row(id, [&](Json& changed) {
+  const bool wait = !call.input.value("async", false) && call.input.value("wait", true);
+  if (wait) starting.key = done.key();
+  const auto begun = [&](Json& changed) {
     changed["status"] = "starting";
     changed["provider"] = starting.provider->name();
     changed["port"] = starting.launch.port;
@@ -85,11 +88,10 @@ void Runtime::start_now(Call call, Done done) {
     changed["adopted"] = starting.was_there;
     changed["unverified"] = false;
     changed["reason"] = nullptr;
-  });
+  };
+  auto row = change_row(id, begun, wait ? nullptr : done.key());
   if (!row) return answer(std::move(row));
-  if (!call.input.value("async", false) && call.input.value("wait", true)) {
-    return answer(run_to_health(starting));
-  }
+  if (wait) return answer(run_to_health(starting));
   done(std::move(row));
   if (auto result = run_to_health(starting); !result) {
     log_error("provider", result.error().message);
@@ -171,7 +173,7 @@ Result<Json> Runtime::run_to_health(Starting& starting) {
   if (auto healthy = wait_healthy(starting); !healthy) {
     return give_up(starting, with_last_words(starting, healthy.error()));
   }
-  auto row = change_row(starting.id, [&](Json& changed) {
+  const auto running = [&](Json& changed) {
     changed["status"] = "running";
     changed["provider"] = starting.provider->name();
     changed["port"] = starting.launch.port;
@@ -180,7 +182,8 @@ Result<Json> Runtime::run_to_health(Starting& starting) {
     changed["adopted"] = starting.was_there;
     changed["unverified"] = false;
     changed["reason"] = nullptr;
-  });
+  };
+  auto row = change_row(starting.id, running, starting.key);
   if (!row) return give_up(starting, row.error());
   log_info("provider",
            fmt::format("service {} is running on port {} ({}, {} ms)", starting.id,

@@ -11,7 +11,8 @@ namespace {
 // rows for an OFFSET walks it instead of every page of bodies.
 // An equality on an indexed column gives its rows in `seq` order without a sort.
 // A migration is never edited after a release: add a new one.
-const std::array<const char*, 1> migrations{R"sql(
+const std::array<const char*, 2> migrations{
+    R"sql(
 CREATE TABLE models (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
   status TEXT, type TEXT, source TEXT, format TEXT, created_at TEXT, body TEXT NOT NULL);
@@ -56,6 +57,13 @@ CREATE TABLE alerts (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
   severity TEXT, created_at TEXT, body TEXT NOT NULL);
 CREATE INDEX alerts_order ON alerts(seq);
+)sql",
+    R"sql(
+CREATE TABLE idempotency_keys (
+  seq INTEGER PRIMARY KEY, client TEXT NOT NULL, key TEXT NOT NULL, unit TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, status INTEGER NOT NULL, kept_at INTEGER NOT NULL,
+  answer TEXT NOT NULL, UNIQUE (client, key));
+CREATE INDEX idempotency_keys_kept_at ON idempotency_keys(kept_at);
 )sql"};
 }  // namespace
 

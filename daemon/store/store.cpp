@@ -41,7 +41,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   return store;
 }
 
-StoreImpl::StoreImpl(const StoreOptions& options) : options_(options) {
+StoreImpl::StoreImpl(const StoreOptions& options)
+    : options_(options), kept_answers_(options.keys) {
   for (std::size_t i = 0; i < domain_count; ++i) {
     const auto domain = static_cast<Domain>(i);
     const auto chosen = options_.kinds.find(domain);
@@ -115,10 +116,12 @@ Result<void> StoreImpl::prepare_connection() {
   return {};
 }
 
-Result<Json> StoreImpl::write_and_wait(WriteJob job) {
+Result<Json> StoreImpl::write_and_wait(WriteJob job, AnswerKeyPtr key) {
   std::promise<Result<Json>> promise;
   auto future = promise.get_future();
-  write(std::move(job), [&promise](Result<Json> result) { promise.set_value(std::move(result)); });
+  write(std::move(job),
+        Done([&promise](Result<Json> result) { promise.set_value(std::move(result)); },
+             std::move(key)));
   return future.get();
 }
 

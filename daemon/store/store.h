@@ -3,6 +3,7 @@
 // Objects are JSON documents with "id" (and "name" where the domain has unique names). Each domain
 // lives in SQLite or in memory (Options::kinds); callers cannot tell which, except by kind().
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -46,10 +47,29 @@ class Transaction {
 
 using WriteJob = std::move_only_function<Result<Json>(Transaction&)>;
 
+// How long answers are kept under idempotency keys, and how many at most.
+struct KeyOptions {
+  std::chrono::milliseconds lifetime = std::chrono::hours(24);
+  std::size_t most_in_sqlite = 1'000'000;
+  std::size_t most_in_memory = 100'000;
+  std::size_t most_memory_bytes = 64 * 1024 * 1024;
+  std::function<std::int64_t()> now_ms = {};  // since 1970; absent: the clock. Any thread calls it
+};
+
 struct StoreOptions {
   std::filesystem::path data_dir;             // holds aima.db; created 0700
   std::map<Domain, StoreKind> kinds;          // absent: the domain's default
+  KeyOptions keys = {};
 };
+
+// An answer kept under an idempotency key.
+struct KeptAnswer {
+  std::string unit;
+  std::string fingerprint;
+  Result<Json> answer;
+};
+// Whether an answer may be kept: see kept_answers.h.
+bool is_worth_keeping(const Result<Json>& answer);
 
 struct StoreFacts {        // for system.info and the log
   std::int64_t wal_bytes_at_open = 0;
@@ -67,9 +87,14 @@ class Store {
 
   // Queues a job for the writer thread. `done` runs there, after the group's durable commit (or
   // with the job's own error, its savepoint rolled back; or with the commit's error for all).
+  // If `done` has a key, the job's result is kept under it in the same transaction (in memory for
+  // a domain that lives there), and AnswerKey::kept set before `done` is called.
   virtual void write(WriteJob job, Done done) = 0;
   // The same, waiting. Never call it on the I/O thread or on the writer thread.
-  virtual Result<Json> write_and_wait(WriteJob job) = 0;
+  virtual Result<Json> write_and_wait(WriteJob job, AnswerKeyPtr key = nullptr) = 0;
+  // What is kept under this client's key, whichever unit it was for. 429 when there is nothing and
+  // no room to keep what `key` is about to make.
+  virtual Result<std::optional<KeptAnswer>> kept_answer(const AnswerKey& key) = 0;
 
   virtual Result<std::optional<Json>> get(Domain domain, const std::string& id) = 0;
   virtual Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) = 0;

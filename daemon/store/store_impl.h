@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/store/data_folder.h"
+#include "daemon/store/kept_answers.h"
 #include "daemon/store/sqlite.h"
 #include "daemon/store/store.h"
 #include "daemon/store/table_memory.h"
@@ -57,7 +58,8 @@ class StoreImpl final : public Store {
   Result<void> start();
 
   void write(WriteJob job, Done done) override;
-  Result<Json> write_and_wait(WriteJob job) override;
+  Result<Json> write_and_wait(WriteJob job, AnswerKeyPtr key) override;
+  Result<std::optional<KeptAnswer>> kept_answer(const AnswerKey& key) override;
   Result<std::optional<Json>> get(Domain domain, const std::string& id) override;
   Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) override;
   Result<Page> list(Domain domain, const ListQuery& query) override;
@@ -75,21 +77,30 @@ class StoreImpl final : public Store {
   struct Finished {
     Done done;
     Result<Json> result;
+    bool kept = false;  // under the key of `done`
   };
 
   Result<void> prepare_connection();
   void run_writer();
   void run_group(std::deque<Queued> group);
+  Result<Json> run_job(WriteJob& job, const AnswerKeyPtr& key, Transaction& writer, bool& lost);
+  Result<void> begin_job();
+  Result<void> keep_answer(const AnswerKey& key, const Result<Json>& answer);
+  bool keep_refusal(const AnswerKey& key, const Result<Json>& answer, Transaction& writer,
+                    bool& lost);
+  StoreKind kind_for(const AnswerKey& key) const;
   void fail_all(std::vector<Finished>& finished, const Error& error);
   Result<void> commit();
   void checkpoint_if_due();
   void probe();
   void note_failure(const Error& error);
   MemoryTable& memory(Domain domain) { return memory_[static_cast<std::size_t>(domain)]; }
+  MemoryTable& kept_in_memory() { return memory_[domain_count]; }
 
   StoreOptions options_;
   std::array<StoreKind, domain_count> kinds_{};
-  std::array<MemoryTable, domain_count> memory_;
+  std::array<MemoryTable, domain_count + 1> memory_;  // the last: kept answers
+  KeptAnswers kept_answers_;
   FolderLock lock_;
   StoreFacts facts_;
   std::atomic<std::int64_t> commits_{0};

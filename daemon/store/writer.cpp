@@ -120,17 +120,7 @@ class StoreImpl::Writer final : public Transaction {
     return object ? std::optional<Json>(*object) : std::nullopt;
   }
 
-  Result<void> begin() {
-    if (!store_.in_transaction_) {
-      if (auto begun = store_.database_.run("BEGIN IMMEDIATE"); !begun) return begun;
-      store_.in_transaction_ = true;
-    }
-    if (!store_.in_savepoint_) {
-      if (auto begun = store_.database_.run("SAVEPOINT job"); !begun) return begun;
-      store_.in_savepoint_ = true;
-    }
-    return {};
-  }
+  Result<void> begin() { return store_.begin_job(); }
 
   Result<void> name_is_free(Domain domain, const Json& object) {
     const auto name = object.find("name");
@@ -147,6 +137,18 @@ class StoreImpl::Writer final : public Transaction {
 
   StoreImpl& store_;
 };
+
+Result<void> StoreImpl::begin_job() {
+  if (!in_transaction_) {
+    if (auto begun = database_.run("BEGIN IMMEDIATE"); !begun) return begun;
+    in_transaction_ = true;
+  }
+  if (!in_savepoint_) {
+    if (auto begun = database_.run("SAVEPOINT job"); !begun) return begun;
+    in_savepoint_ = true;
+  }
+  return {};
+}
 
 void StoreImpl::write(WriteJob job, Done done) {
   {
@@ -202,9 +204,33 @@ void StoreImpl::probe() {
 }
 
 void StoreImpl::fail_all(std::vector<Finished>& finished, const Error& error) {
-  for (auto& job : finished)
+  for (auto& job : finished) {
+    job.kept = false;
     if (job.result) job.result = tl::unexpected(error);
+  }
   for (auto& table : memory_) table.undo_group();
+  kept_answers_.group_failed();
+}
+
+// One job in its savepoint, with the answer's key. `lost`: SQLite has rolled the whole transaction
+// back, or nobody can say what of this job would be committed.
+Result<Json> StoreImpl::run_job(WriteJob& job, const AnswerKeyPtr& key, Transaction& writer,
+                                bool& lost) {
+  in_savepoint_ = false;
+  Result<Json> result = run_guarded(job, writer);
+  if (result && key)
+    if (auto kept = keep_answer(*key, result); !kept) result = tl::unexpected(kept.error());
+  lost = in_transaction_ && sqlite3_get_autocommit(database_.handle());
+  if (!lost && in_savepoint_) {
+    const char* end = result ? "RELEASE job" : "ROLLBACK TO job;RELEASE job";
+    if (auto ended = database_.run(end); !ended) {
+      lost = true;
+      if (result) result = tl::unexpected(ended.error());
+      if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
+    }
+  }
+  for (auto& table : memory_) result ? table.keep_job() : table.undo_job();
+  return result;
 }
 
 void StoreImpl::run_group(std::deque<Queued> group) {
@@ -212,20 +238,12 @@ void StoreImpl::run_group(std::deque<Queued> group) {
   finished.reserve(group.size());
   Writer writer(*this);
   for (auto& queued : group) {
-    in_savepoint_ = false;
-    Result<Json> result = run_guarded(queued.job, writer);
-    bool lost = in_transaction_ && sqlite3_get_autocommit(database_.handle());
-    if (!lost && in_savepoint_) {
-      const char* end = result ? "RELEASE job" : "ROLLBACK TO job;RELEASE job";
-      if (auto ended = database_.run(end); !ended) {
-        lost = true;  // nobody can say what of this job would be committed
-        if (result) result = tl::unexpected(ended.error());
-        if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
-      }
-    }
-    for (auto& table : memory_) result ? table.keep_job() : table.undo_job();
+    bool lost = false;
+    const AnswerKeyPtr& key = queued.done.key();
+    Result<Json> result = run_job(queued.job, key, writer, lost);
     if (!result && result.error().http_status >= 500) note_failure(result.error());
-    finished.push_back({std::move(queued.done), std::move(result)});
+    const bool kept = key && (result || (!lost && keep_refusal(*key, result, writer, lost)));
+    finished.push_back({std::move(queued.done), std::move(result), kept});
     if (lost) {
       // SQLite rolled everything back (disk full, I/O error): the earlier jobs are gone as well.
       in_transaction_ = false;
@@ -239,15 +257,17 @@ void StoreImpl::run_group(std::deque<Queued> group) {
     fail_all(finished, committed.error());
   }
   for (auto& table : memory_) table.publish();
-  for (auto& job : finished) answer(job.done, std::move(job.result));
+  for (auto& job : finished) {
+    if (job.kept) job.done.key()->kept = true;
+    answer(job.done, std::move(job.result));
+  }
 }
 
 Result<void> StoreImpl::commit() {
   if (!in_transaction_) return {};
   in_transaction_ = false;
   const int before = sqlite3_total_changes(database_.handle());
-  if (auto done = database_.run("COMMIT"); !done) {
-    // A failed COMMIT may have rolled back by itself (disk full does).
+  if (auto done = database_.run("COMMIT"); !done) {  // disk full rolls back by itself
     if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
     return done;
   }

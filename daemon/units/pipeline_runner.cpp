@@ -49,6 +49,7 @@ void PipelineRunner::run(Call call, Done done) {
   if (!state_->enter())
     return done(fail(503, "draining", "the daemon is shutting down: no run begins any more"));
   auto run = std::make_shared<PipelineRun>(std::move(*made));
+  const AnswerKeyPtr key = done.key();
   state_->store.write(
       [run, pipeline_id](Transaction& transaction) -> Result<Json> {
         auto still = transaction.get(Domain::pipeline, pipeline_id);
@@ -65,15 +66,17 @@ void PipelineRunner::run(Call call, Done done) {
           return tl::unexpected(stored.error());
         return run->record();
       },
-      [state = state_, run, done = std::move(done)](Result<Json> result) mutable {
-        if (!result) {
-          state->leave();
-        } else {
-          // Before the answer: a cancel that follows it finds the run.
-          state->post([state, run] { state->begin(std::move(*run)); });
-        }
-        done(std::move(result));
-      });
+      Done(
+          [state = state_, run, done = std::move(done)](Result<Json> result) mutable {
+            if (!result) {
+              state->leave();
+            } else {
+              // Before the answer: a cancel that follows it finds the run.
+              state->post([state, run] { state->begin(std::move(*run)); });
+            }
+            done(std::move(result));
+          },
+          key));
 }
 
 void PipelineRunner::status(Call call, Done done) {

@@ -124,20 +124,23 @@ void PipelineRunner::State::launch(const PipelineRun& run, std::size_t index) {
 }
 
 void PipelineRunner::State::store_record(const PipelineRun& run, bool last, Done done) {
+  const AnswerKeyPtr key = done.key();
   store.write(
       [record = run.record()](Transaction& transaction) -> Result<Json> {
         if (auto stored = transaction.update(Domain::pipeline_run, record); !stored)
           return tl::unexpected(stored.error());
         return record;
       },
-      [state = shared_from_this(), last, id = run.id(),
-       done = std::move(done)](Result<Json> result) mutable {
-        if (!result)
-          log_error("pipeline",
-                    fmt::format("run {} could not be recorded: {}", id, result.error().message));
-        if (done) done(std::move(result));
-        if (last) state->leave();
-      });
+      Done(
+          [state = shared_from_this(), last, id = run.id(),
+           done = std::move(done)](Result<Json> result) mutable {
+            if (!result)
+              log_error("pipeline", fmt::format("run {} could not be recorded: {}", id,
+                                                result.error().message));
+            if (done) done(std::move(result));
+            if (last) state->leave();
+          },
+          key));
 }
 
 Result<Json> PipelineRunner::State::ended_run(const std::string& id) {
