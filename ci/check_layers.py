@@ -32,6 +32,8 @@ MAY_USE = {
     "daemon/gateway": ["daemon/base", "daemon/assets", "daemon/log", "daemon/config",
                        "daemon/http", "daemon/domain", "daemon/store", "daemon/provider",
                        "daemon/units"],
+    "daemon/fuzz": ["daemon/base", "daemon/log", "daemon/config", "daemon/domain", "daemon/store",
+                    "daemon/provider", "daemon/units", "daemon/gateway"],
     # A client of the HTTP API: nothing of the daemon's inside.
     "daemon/cli": ["daemon/base", "daemon/config", "daemon/http", "daemon/domain"],
     "daemon": ["daemon/cli", "daemon/gateway"],  # main.cpp
