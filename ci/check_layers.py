@@ -34,9 +34,12 @@ MAY_USE = {
                        "daemon/units"],
     "daemon/fuzz": ["daemon/base", "daemon/log", "daemon/config", "daemon/domain", "daemon/store",
                     "daemon/provider", "daemon/units", "daemon/gateway"],
+    # Looks at what a daemon keeps and asks a running one.
+    "daemon/doctor": ["daemon/base", "daemon/log", "daemon/config", "daemon/http", "daemon/domain",
+                      "daemon/store", "daemon/provider", "daemon/gateway"],
     # A client of the HTTP API: nothing of the daemon's inside.
     "daemon/cli": ["daemon/base", "daemon/config", "daemon/http", "daemon/domain"],
-    "daemon": ["daemon/cli", "daemon/gateway"],  # main.cpp
+    "daemon": ["daemon/cli", "daemon/doctor", "daemon/gateway"],  # main.cpp
     "harness/base": [],
     "harness/scenario": ["harness/base"],
     "harness/history": ["harness/base"],

@@ -5,9 +5,11 @@
 #include <cstdlib>
 
 #include "daemon/cli/call.h"
+#include "daemon/cli/doctor_text.h"
 #include "daemon/cli/format.h"
 #include "daemon/cli/help.h"
 #include "daemon/cli/parse.h"
+#include "daemon/cli/selftest.h"
 #include "version.h"
 
 namespace aima::cli {
@@ -26,7 +28,7 @@ constexpr seconds kStartMore{5};   // so that the daemon's answer about a late s
 
 int status_of(const Error& error) {
   if (error.code == "usage") return kUsage;
-  if (error.code == "no_daemon") return kNoDaemon;
+  if (error.code == "no_daemon" || error.code == "no_harness") return kNoDaemon;
   return kRefused;
 }
 
@@ -157,6 +159,32 @@ int start_daemon(const Invocation& invocation, const Start& start) {
   return start(options);
 }
 
+int examine(const Invocation& invocation, const Doctor& doctor) {
+  const Globals& globals = invocation.globals;
+  DoctorOptions options;
+  const auto take = [&](const char* field, std::optional<std::string>& into) {
+    if (invocation.input.contains(field)) into = invocation.input[field].get<std::string>();
+  };
+  take("data_dir", options.data_dir);
+  take("config", options.config_file);
+  if (globals.server_given) options.server = globals.server;
+  options.api_key = globals.api_key;
+  options.timeout = globals.timeout;
+  const Json report = doctor(options);
+  const bool people = globals.output == Output::table;
+  if (const int failed = print(people ? doctor_text(report) : format(report, globals.output, {}));
+      failed != 0) {
+    return failed;
+  }
+  if (report["result"] == "interrupted") return 128 + report.value("signal", 0);
+  return report["result"] == "ok" ? 0 : report["result"] == "warning" ? 1 : 2;
+}
+
+int test_this_program(const Invocation& invocation) {
+  const auto status = run_selftest(invocation);
+  return status ? *status : refuse(status.error(), invocation.globals.output);
+}
+
 std::optional<std::string> from_environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
@@ -164,7 +192,7 @@ std::optional<std::string> from_environment(const std::string& name) {
 }
 }  // namespace
 
-int run(int argc, char** argv, const Start& start) {
+int run(int argc, char** argv, const Start& start, const Doctor& doctor) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   Globals globals;
   const auto invocation = parse(words, from_environment, globals);
@@ -172,6 +200,8 @@ int run(int argc, char** argv, const Start& start) {
   if (invocation->command == nullptr) return print(invocation->help);
   switch (invocation->command->action) {
     case Action::start: return start_daemon(*invocation, start);
+    case Action::doctor: return examine(*invocation, doctor);
+    case Action::selftest: return test_this_program(*invocation);
     case Action::version: return version_of(*invocation);
     case Action::status: return status(*invocation);
     case Action::service_start: return service_start(*invocation);

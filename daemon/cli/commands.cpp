@@ -9,11 +9,16 @@ namespace {
 const Flag kLimit{"limit", Value::integer, false, "at most so many (10000)"};
 const Flag kOffset{"offset", Value::integer, false, "skip the first so many"};
 
-Flag text(std::string field, std::string help) {
-  return {std::move(field), Value::text, false, std::move(help)};
+constexpr const char* kModelStatus = "pending|ready|error";
+constexpr const char* kServiceStatus = "creating|starting|running|stopping|stopped|failed";
+constexpr const char* kSource = "builtin|user";
+constexpr const char* kSeverity = "info|warning|critical";
+
+Flag text(std::string field, std::string help, std::string shown = {}) {
+  return {std::move(field), Value::text, false, std::move(help), std::move(shown)};
 }
-Flag required(std::string field, std::string help) {
-  return {std::move(field), Value::text, true, std::move(help)};
+Flag required(std::string field, std::string help, std::string shown = {}) {
+  return {std::move(field), Value::text, true, std::move(help), std::move(shown)};
 }
 
 std::vector<Flag> with_page(std::vector<Flag> flags) {
@@ -43,11 +48,11 @@ void add_model(std::vector<Command>& rows) {
                          text("source", "where it comes from: ollama, huggingface, local, …"),
                          text("repo", "repository or tag at the source"),
                          text("type", "llm, asr, tts, …"), text("format", "gguf, safetensors, …"),
-                         text("path", "file or folder on this machine"),
+                         text("path", "file or folder on this machine", "FILE"),
                          {"size", Value::integer, false, "size in bytes"},
                          {"tags", Value::list, false, "words to find it by"}}));
   rows.push_back(list("model", "all models, oldest first",
-                      {text("type", "only this type"), text("status", "pending, ready or error"),
+                      {text("type", "only this type"), text("status", "only this status", kModelStatus),
                        text("source", "only from this source")},
                       {"id", "name", "type", "status", "source", "repo", "created_at"}));
   rows.push_back(by_id("model", "get", "one model"));
@@ -56,14 +61,15 @@ void add_model(std::vector<Command>& rows) {
 
 void add_service(std::vector<Command>& rows) {
   rows.push_back(create("service", "define a service: a model served by an engine",
-                        {required("model_id", "the model to serve"),
-                         text("engine_type", "vllm, ollama, llamacpp, asr, tts"),
+                        {required("model_id", "the model to serve", "MODEL"),
+                         text("engine_type", "vllm, ollama, llamacpp, asr, tts", "ENGINE"),
                          text("name", "a name for people"),
                          {"port", Value::integer, false, "port to serve on (else a free one)"},
                          {"replicas", Value::integer, false, "how many"}}));
   rows.push_back(list("service", "all services, oldest first",
-                      {text("status", "only this status"), text("model_id", "only of this model"),
-                       text("engine_type", "only with this engine")},
+                      {text("status", "only this status", kServiceStatus),
+                       text("model_id", "only of this model", "MODEL"),
+                       text("engine_type", "only with this engine", "ENGINE")},
                       {"id", "name", "model_id", "engine_type", "status", "port", "provider",
                        "created_at"}));
   rows.push_back(by_id("service", "get", "one service, as stored"));
@@ -91,19 +97,19 @@ void add_engine(std::vector<Command>& rows) {
 void add_catalog(std::vector<Command>& rows) {
   Flag hardware{"hardware", Value::json, false, R"(e.g. '{"gpu_vendor":"NVIDIA"}')"};
   rows.push_back(create("catalog", "add a recipe",
-                        {required("name", "unique name"), text("engine_type", "the engine it is for"),
+                        {required("name", "unique name"), text("engine_type", "the engine it is for", "ENGINE"),
                          hardware,
                          {"config", Value::json, false, "engine settings, free form"},
                          {"models", Value::list, false, "models it is for"},
                          {"tags", Value::list, false, "words to find it by"}}));
   rows.push_back(list("catalog", "all recipes, oldest first",
-                      {text("engine_type", "only for this engine")},
+                      {text("engine_type", "only for this engine", "ENGINE")},
                       {"id", "name", "engine_type", "tags", "created_at"}));
   rows.push_back(by_id("catalog", "get", "one recipe"));
   rows.push_back(by_id("catalog", "delete", "remove a recipe"));
   hardware.required = true;
   rows.push_back({"catalog", "match", "recipes that fit this hardware, best first", Action::unit,
-                  "", with_page({hardware, text("engine_type", "only for this engine"),
+                  "", with_page({hardware, text("engine_type", "only for this engine", "ENGINE"),
                                  text("model", "only for this model")}), true,
                   {"score", "recipe.id", "recipe.name", "recipe.engine_type", "matched",
                    "unknown"}});
@@ -116,14 +122,14 @@ void add_skill(std::vector<Command>& rows) {
                          text("category", "a group of skills"), text("content", "the text")}));
   const std::vector<std::string> columns{"id", "name", "category", "source", "description"};
   rows.push_back(list("skill", "built-in and own skills, oldest first",
-                      {text("category", "only this category"), text("source", "builtin or user")},
+                      {text("category", "only this category"), text("source", "only from there", kSource)},
                       columns));
   rows.push_back(by_id("skill", "get", "one skill, with its content"));
   rows.push_back(by_id("skill", "delete", "remove an own skill"));
   rows.push_back({"skill", "search", "skills whose name, description, keywords or content match",
                   Action::unit, "query",
                   with_page({text("category", "only this category"),
-                             text("source", "builtin or user")}), false, columns});
+                             text("source", "only from there", kSource)}), false, columns});
 }
 
 void add_pipeline(std::vector<Command>& rows) {
@@ -145,9 +151,9 @@ void add_alert(std::vector<Command>& rows) {
                         {required("name", "unique name"),
                          required("condition", "e.g. 'gpu_temp > 80'"),
                          text("action", "what to do, e.g. notify"),
-                         text("severity", "info, warning or critical (warning)")}));
+                         text("severity", "how bad it is (warning)", kSeverity)}));
   rows.push_back(list("alert", "all alert rules, oldest first",
-                      {text("severity", "only this severity")},
+                      {text("severity", "only this severity", kSeverity)},
                       {"id", "name", "condition", "action", "severity", "created_at"}));
   rows.push_back(by_id("alert", "get", "one alert rule"));
   rows.push_back(by_id("alert", "delete", "remove an alert rule"));
@@ -155,7 +161,7 @@ void add_alert(std::vector<Command>& rows) {
 
 void add_rest(std::vector<Command>& rows) {
   rows.push_back({"inference", "chat", "ask a running service of a model", Action::chat, "message",
-                  {required("model", "model name or id"),
+                  {required("model", "model name or id", "MODEL"),
                    {"stream", Value::boolean, false, "print the answer as it comes"}},
                   false, {}});
   rows.push_back({"", "exec", "run any unit, e.g. exec model.list --input '{\"limit\":5}'",
@@ -163,6 +169,21 @@ void add_rest(std::vector<Command>& rows) {
                   {}});
   rows.push_back({"", "status", "what the daemon says of itself", Action::status, "", {}, false,
                   {}});
+  rows.push_back({"", "doctor", "check store, services, ports, provider and disk; changes nothing",
+                  Action::doctor, "",
+                  {text("data_dir", "folder of the database (the running daemon's)", "DIR"),
+                   text("config", "settings file that the daemon is started with", "FILE")},
+                  false, {}});
+  Command selftest{"", "selftest", "run scenarios on this program, in a sandbox (needs aima-harness)",
+                   Action::selftest, "scenario",
+                   {{"list", Value::boolean, false, "only name the scenarios that are there"},
+                    text("provider", "what engines run on (native)", "auto|docker|podman|native"),
+                    {"jobs", Value::integer, false, "how many scenarios at once (1)"},
+                    text("seed", "repeat a run's chance exactly", "N"),
+                    text("out", "keep the runs with their evidence in this folder", "DIR")},
+                   false, {}};
+  selftest.takes_many = true;
+  rows.push_back(std::move(selftest));
   rows.push_back({"", "version", "the version of this program", Action::version, "", {}, false,
                   {}});
 }
@@ -170,16 +191,16 @@ void add_rest(std::vector<Command>& rows) {
 std::vector<Command> make() {
   std::vector<Command> rows;
   rows.push_back({"", "start", "run the daemon in the foreground", Action::start, "",
-                  {text("addr", "HOST:PORT to listen on, port 0 for any (127.0.0.1:9090)"),
-                   text("data_dir", "folder of the database ($HOME/.aima/data)"),
-                   text("config", "settings file (TOML)"),
-                   text("shutdown_timeout", "how long a stop waits for requests (30s)"),
-                   text("drain_delay", "how long a stop serves on with /ready 503 (0s)"),
-                   text("provider", "auto, docker or native (auto)"),
-                   text("stores", "DOMAIN=memory|sqlite,… or all=sqlite"),
-                   text("engine_ports", "A-B: ports given to engines (8000-8999)"),
-                   text("log_level", "debug, info, warn or error (info)"),
-                   text("log_format", "text or json (text)")},
+                  {text("addr", "where to listen, port 0 for any (127.0.0.1:9090)", "HOST:PORT"),
+                   text("data_dir", "folder of the database ($HOME/.aima/data)", "DIR"),
+                   text("config", "settings file (TOML)", "FILE"),
+                   text("shutdown_timeout", "how long a stop waits for requests (30s)", "T"),
+                   text("drain_delay", "how long a stop serves on with /ready 503 (0s)", "T"),
+                   text("provider", "what engines run on (auto)", "auto|docker|native"),
+                   text("stores", "DOMAIN=memory|sqlite,… or all=sqlite", "DOMAIN=STORE,…"),
+                   text("engine_ports", "ports given to engines (8000-8999)", "A-B"),
+                   text("log_level", "what is logged (info)", "trace|debug|info|warn|error"),
+                   text("log_format", "how it is logged (text)", "text|json")},
                   false, {}});
   add_model(rows);
   add_service(rows);

@@ -22,6 +22,9 @@ struct Flag {
   Value value = Value::text;
   bool required = false;
   std::string help;
+  // What help, man page and completion show for the value: words "auto|docker|native", or FILE, DIR,
+  // MODEL, ENGINE, which completion knows how to find. Empty: the field's name in capitals.
+  std::string shown = {};
 };
 
 enum class Action {
@@ -31,7 +34,9 @@ enum class Action {
   exec,           // any unit, its input typed as JSON
   status,
   version,
-  start
+  start,
+  doctor,   // daemon/doctor
+  selftest  // the harness, run on this program
 };
 
 struct Command {
@@ -45,6 +50,7 @@ struct Command {
   // Of the table, for lists ("recipe.name" looks inside); empty: the object's own fields.
   std::vector<std::string> columns;
   std::string text_field = {};  // for people only this field's text is printed, as it is
+  bool takes_many = false;      // the bare words are a list, which may be empty
 
   std::string typed() const { return group.empty() ? verb : group + " " + verb; }
 };

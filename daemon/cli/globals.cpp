@@ -30,6 +30,7 @@ Result<void> set(Globals& globals, const std::string& flag, const std::string& v
   if (flag == "--output" || flag == "-o") return set_output(globals, value);
   if (flag == "--server") {
     globals.server = value;
+    globals.server_given = true;
   } else if (flag == "--api-key") {
     globals.api_key = value;
   } else {
@@ -46,6 +47,7 @@ Result<void> set(Globals& globals, const std::string& flag, const std::string& v
 void set_from_environment(const Environment& environment, Globals& globals) {
   if (const auto server = environment("AIMA_SERVER"); server && !server->empty()) {
     globals.server = *server;
+    globals.server_given = true;
   }
   if (const auto key = environment("AIMA_API_KEY")) globals.api_key = *key;
 }

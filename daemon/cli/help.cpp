@@ -44,7 +44,7 @@ std::string shape(const Flag& flag) {
     case Value::list: return flag_name(flag.field) + " A,B,…";
     case Value::text: break;
   }
-  return flag_name(flag.field) + " " + upper(flag.field);
+  return flag_name(flag.field) + " " + (flag.shown.empty() ? upper(flag.field) : flag.shown);
 }
 }  // namespace
 
@@ -55,7 +55,8 @@ std::string help_all() {
          "Usage: aima COMMAND [FLAGS]\n\n" +
          aligned(rows) + "\n" + std::string(kGlobals) +
          "\naima COMMAND --help tells the flags of one command.\n"
-         "Exit status: 0 done, 1 refused by the daemon, 64 usage error, 69 no daemon.\n";
+         "Exit status: 0 done, 1 refused by the daemon, 64 usage error, 69 no daemon.\n"
+         "doctor: 0 healthy, 1 warnings, 2 broken. selftest: that of aima-harness.\n";
 }
 
 std::string help_group(std::string_view group) {
@@ -69,7 +70,11 @@ std::string help_group(std::string_view group) {
 
 std::string help_command(const Command& command) {
   std::string out = "Usage: aima " + command.typed();
-  if (!command.positional.empty()) out += " " + upper(command.positional);
+  if (command.takes_many) {
+    out += " [" + upper(command.positional) + "…]";
+  } else if (!command.positional.empty()) {
+    out += " " + upper(command.positional);
+  }
   if (!command.flags.empty() || command.takes_file) out += " [FLAGS]";
   out += "\n\n" + command.summary + "\n\n";
   Rows rows;
@@ -77,7 +82,7 @@ std::string help_command(const Command& command) {
     rows.emplace_back(shape(flag), flag.help + (flag.required ? " [required]" : ""));
   }
   if (command.takes_file) {
-    rows.emplace_back("--file F", "fields from a JSON or YAML file, - for standard input");
+    rows.emplace_back("--file FILE", "fields from a JSON or YAML file, - for standard input");
   }
   if (!rows.empty()) out += aligned(rows) + "\n";
   return out + std::string(kGlobals);

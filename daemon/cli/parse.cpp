@@ -27,6 +27,7 @@ struct Typed {
   std::map<std::string, std::vector<std::string>> texts;
   std::map<std::string, bool> bare;
   std::string positional;
+  std::vector<std::string> many;  // where the command takes a list of them
   std::string file;
 };
 
@@ -82,7 +83,11 @@ Result<void> scan(const Command& command, const std::vector<std::string>& rest, 
     }
   }
   if (command.takes_file) app.add_option("--file", typed.file);
-  if (!command.positional.empty()) app.add_option(command.positional, typed.positional);
+  if (command.takes_many) {
+    app.add_option(command.positional, typed.many);
+  } else if (!command.positional.empty()) {
+    app.add_option(command.positional, typed.positional);
+  }
   std::vector<std::string> reversed(rest.rbegin(), rest.rend());
   try {
     app.parse(std::move(reversed));
@@ -176,7 +181,9 @@ Result<Json> make_input(const Command& command, const Typed& typed) {
                    (command.takes_file ? " (or \"" + flag.field + "\" in --file)" : ""));
     }
   }
-  if (!command.positional.empty() && !input.contains(command.positional)) {
+  if (command.takes_many) {
+    if (!typed.many.empty()) input[command.positional] = typed.many;
+  } else if (!command.positional.empty() && !input.contains(command.positional)) {
     std::string upper = command.positional;
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });

@@ -16,6 +16,7 @@ enum class Output { table, json, yaml };
 struct Globals {
   Output output = Output::table;
   std::string server = "http://127.0.0.1:9090";      // --server, AIMA_SERVER
+  bool server_given = false;                         // one of the two was there
   std::string api_key;                               // --api-key, AIMA_API_KEY; empty: none
   std::optional<std::chrono::milliseconds> timeout;  // --timeout; absent: the command's own
 };

@@ -214,7 +214,7 @@ TEST(Program, UsageErrorsAreSixtyFourAndAskNobody) {
   TinyServer server([](const std::string&) { return reply(200, "{}"); });
   const std::vector<std::string> environment{"AIMA_SERVER=" + server.url()};
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"model", "list", "--output", "xml"}, {"modle"}, {}, {"model"}, {"selftest"},
+           {"model", "list", "--output", "xml"}, {"modle"}, {}, {"model"}, {"selftests"},
            {"model", "get"}, {"status", "--server", "ftp://x"}}) {
     const Outcome run = aima(words, environment);
     EXPECT_EQ(run.status, 64) << ::testing::PrintToString(words);

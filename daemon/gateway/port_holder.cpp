@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <sstream>
 
@@ -10,18 +11,20 @@ namespace aima {
 namespace {
 
 // proc(5): columns "sl local_address rem_address st … inode"; state 0A is LISTEN.
-void add_listeners(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
-  std::ifstream file(table);
-  std::string line;
-  std::getline(file, line);
-  while (std::getline(file, line)) {
-    std::istringstream columns(line);
-    std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
-    columns >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >>
-        timeout >> inode;
-    const auto colon = local.rfind(':');
-    if (state != "0A" || colon == std::string::npos) continue;
-    if (std::stoul(local.substr(colon + 1), nullptr, 16) == port) inodes.insert(inode);
+void for_each_listener(const std::function<void(unsigned long port, const std::string& inode)>& see) {
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream file(table);
+    std::string line;
+    std::getline(file, line);
+    while (std::getline(file, line)) {
+      std::istringstream columns(line);
+      std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
+      columns >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >>
+          timeout >> inode;
+      const auto colon = local.rfind(':');
+      if (state != "0A" || colon == std::string::npos) continue;
+      see(std::stoul(local.substr(colon + 1), nullptr, 16), inode);
+    }
   }
 }
 
@@ -30,8 +33,9 @@ void add_listeners(const char* table, std::uint16_t port, std::set<std::string>&
 std::string describe_port_holder(std::uint16_t port) {
   namespace fs = std::filesystem;
   std::set<std::string> inodes;
-  add_listeners("/proc/net/tcp", port, inodes);
-  add_listeners("/proc/net/tcp6", port, inodes);
+  for_each_listener([&](unsigned long held, const std::string& inode) {
+    if (held == port) inodes.insert(inode);
+  });
   if (inodes.empty()) return "";
   std::error_code error;
   for (const auto& process : fs::directory_iterator("/proc", error)) {
@@ -51,6 +55,14 @@ std::string describe_port_holder(std::uint16_t port) {
     }
   }
   return "";
+}
+
+std::set<std::uint16_t> listening_ports() {
+  std::set<std::uint16_t> ports;
+  for_each_listener([&](unsigned long held, const std::string&) {
+    ports.insert(static_cast<std::uint16_t>(held));
+  });
+  return ports;
 }
 
 }  // namespace aima

@@ -15,6 +15,7 @@
 #include "harness/base/suggest.h"
 #include "harness/clients/command.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/root.h"
 #include "harness/cli/workers.h"
 #include "harness/run/interrupts.h"
 #include "harness/scenario/scenario.h"
@@ -24,25 +25,6 @@ namespace harness {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The folder that holds fixtures/targets/: from here upwards, then from what was named upwards, then
-// from the executable upwards, so that it also works from elsewhere and from a build folder.
-fs::path find_root(const std::vector<std::string>& named) {
-  std::error_code error;
-  const char* given = std::getenv("AIMA_HARNESS_ROOT");
-  if (given && *given) return fs::absolute(given, error);
-  const fs::path here = fs::current_path(error);
-  std::vector<fs::path> starts{here};
-  for (const auto& path : named) starts.push_back(fs::weakly_canonical(path, error).parent_path());
-  starts.push_back(fs::read_symlink("/proc/self/exe", error).parent_path());
-  for (const fs::path& start : starts) {
-    for (fs::path at = start; !at.empty(); at = at.parent_path()) {
-      if (fs::is_directory(at / "fixtures" / "targets", error)) return at;
-      if (at == at.root_path()) break;
-    }
-  }
-  return here;
-}
 
 // Runs are stored where one works: with the root when it was named or one is inside it, else here. A
 // root that only the executable or a scenario's place led to gets nothing written into it.
@@ -379,7 +361,8 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     }
     return app.exit(error, out, err) == 0 ? exit_pass : exit_usage;
   }
-  const fs::path root = given.root.empty() ? find_root(given.selection.paths) : fs::absolute(given.root);
+  const Root found = given.root.empty() ? find_root(given.selection.paths) : Root{fs::absolute(given.root)};
+  const fs::path& root = found.path;
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   const CommandContext context{
       out,
@@ -391,7 +374,8 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
       terminal_width(),
       quote_words({argv, argv + argc}),
       interrupts.stop(),
-      &interrupts};
+      &interrupts,
+      found.installed};
   const int status = given.act(context);
   out.flush();
   // Whoever read our output has gone, or the disk is full: what was said did not arrive.

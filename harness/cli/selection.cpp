@@ -10,6 +10,7 @@
 #include "harness/base/pattern.h"
 #include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
+#include "harness/cli/root.h"
 #include "harness/prove/sabotage.h"
 #include "harness/run/catalog.h"
 
@@ -51,13 +52,18 @@ std::vector<fs::path> files_of(const CommandContext& context, const Selection& s
   std::vector<fs::path> files;
   std::set<fs::path> folders;
   std::error_code error;
-  if (selection.paths.empty()) collect(context.root / "scenarios", files, folders);
+  const auto known = scenario_folders({context.root, context.installed});
+  if (selection.paths.empty()) collect(known.front(), files, folders);
   for (const auto& written : selection.paths) {
     fs::path path = written;
     if (!fs::exists(path, error)) {
       // A bare name means one of ours.
-      const fs::path ours = context.root / "scenarios" / (written + ".yaml");
-      if (written.find('/') == std::string::npos && fs::exists(ours, error)) path = ours;
+      for (const fs::path& folder : known) {
+        const fs::path ours = folder / (written + ".yaml");
+        if (written.find('/') != std::string::npos || !fs::exists(ours, error)) continue;
+        path = ours;
+        break;
+      }
     }
     if (fs::is_directory(path, error)) {
       const auto before = files.size();
