@@ -100,7 +100,7 @@ TEST(Parse, UnknownWordsAreAnsweredWithTheNearest) {
   EXPECT_THAT(refusal("model create --nmae x"), HasSubstr("did you mean \"--name\""));
   EXPECT_THAT(refusal("model create --name x --ouptut json"), HasSubstr("\"--output\""));
   EXPECT_THAT(refusal("model"), HasSubstr("create, list, get, delete"));
-  EXPECT_THAT(refusal("doctor"), HasSubstr("no command \"doctor\""));
+  EXPECT_THAT(refusal("physician"), HasSubstr("no command \"physician\""));
   EXPECT_THAT(refusal("model get a b"), HasSubstr("\"b\" is one word too many"));
 }
 
