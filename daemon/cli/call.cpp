@@ -61,6 +61,8 @@ http::Request request_for(const Globals& globals, const std::string& target, con
   if (input != nullptr) {
     request.method = "POST";
     request.headers["Content-Type"] = "application/json";
+    if (!globals.idempotency_key.empty())
+      request.headers["Idempotency-Key"] = globals.idempotency_key;
     request.body = input->dump(-1, ' ', false, Json::error_handler_t::replace);
   }
   request.headers["Accept"] = "application/json";

@@ -1,6 +1,7 @@
 // See globals.h.
 #include "daemon/cli/globals.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "daemon/cli/suggest.h"
@@ -33,6 +34,12 @@ Result<void> set(Globals& globals, const std::string& flag, const std::string& v
     globals.server_given = true;
   } else if (flag == "--api-key") {
     globals.api_key = value;
+  } else if (flag == "--idempotency-key") {
+    const bool fit = !value.empty() && value.size() <= 255 &&
+                     std::all_of(value.begin(), value.end(),
+                                 [](char c) { return c > ' ' && c <= '~'; });
+    if (!fit) return usage("--idempotency-key wants 1 to 255 visible ASCII characters, no spaces");
+    globals.idempotency_key = value;
   } else {
     const auto duration = parse_duration(value);
     if (!duration || duration->count() == 0) {
@@ -55,7 +62,7 @@ void set_from_environment(const Environment& environment, Globals& globals) {
 
 const std::vector<std::string>& global_flags() {
   static const std::vector<std::string> flags{"--output", "--server", "--api-key", "--timeout",
-                                              "--help"};
+                                              "--idempotency-key", "--help"};
   return flags;
 }
 
@@ -84,7 +91,8 @@ Result<Words> take_globals(const std::vector<std::string>& words, const Environm
     const std::size_t equals = word.find('=');
     const std::string flag = word.substr(0, equals);
     const bool takes_value = flag == "--output" || flag == "-o" || flag == "--server" ||
-                             flag == "--api-key" || flag == "--timeout";
+                             flag == "--api-key" || flag == "--timeout" ||
+                             flag == "--idempotency-key";
     if (literal || word.size() < 2 || word[0] != '-') {
       out.rest.push_back(word);
     } else if (word == "--help" || word == "-h") {

@@ -14,6 +14,7 @@ constexpr std::string_view kGlobals =
     "  --server URL              the daemon's address (AIMA_SERVER, http://127.0.0.1:9090)\n"
     "  --api-key KEY             sent as Authorization: Bearer (AIMA_API_KEY)\n"
     "  --timeout T               how long to wait for an answer: 30, 500ms, 2m\n"
+    "  --idempotency-key K       sent with the command: asked again with it, nothing is done twice\n"
     "  --help                    this\n";
 
 using Rows = std::vector<std::pair<std::string, std::string>>;

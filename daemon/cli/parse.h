@@ -19,6 +19,7 @@ struct Globals {
   bool server_given = false;                         // one of the two was there
   std::string api_key;                               // --api-key, AIMA_API_KEY; empty: none
   std::optional<std::chrono::milliseconds> timeout;  // --timeout; absent: the command's own
+  std::string idempotency_key;  // --idempotency-key; empty: none. Only what HTTP takes as one
 };
 
 struct Invocation {

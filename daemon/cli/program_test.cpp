@@ -186,6 +186,25 @@ TEST(Program, TheBodyIsTheInputAndTheKeyIsSent) {
             (Json{{"name", "m"}, {"source", "ollama"}}));
 }
 
+TEST(Program, AnIdempotencyKeyIsSentWhereverItStands) {
+  TinyServer server([](const std::string&) { return reply(200, R"({"id":"model-1"})"); });
+  aima({"--idempotency-key", "retry-1", "model", "create", "--name", "m"},
+       {"AIMA_SERVER=" + server.url()});
+  aima({"model", "create", "--name", "m", "--idempotency-key=a=b"},
+       {"AIMA_SERVER=" + server.url()});
+  aima({"model", "create", "--name", "m"}, {"AIMA_SERVER=" + server.url()});
+  ASSERT_EQ(server.requests().size(), 3U);
+  EXPECT_THAT(server.requests()[0], HasSubstr("\r\nIdempotency-Key: retry-1\r\n"));
+  EXPECT_THAT(server.requests()[1], HasSubstr("\r\nIdempotency-Key: a=b\r\n"));
+  EXPECT_THAT(server.requests()[2], ::testing::Not(HasSubstr("Idempotency-Key")));
+  for (const std::string key : {"", "two words", "a\r\nX-Evil: 1", "\xc3\xbc"}) {
+    const Outcome run = aima({"model", "list", "--idempotency-key", key, "--server", server.url()});
+    EXPECT_EQ(run.status, 64) << key;
+    EXPECT_THAT(run.err, HasSubstr("--idempotency-key wants"));
+  }
+  EXPECT_EQ(server.requests().size(), 3U);
+}
+
 TEST(Program, ARefusalGoesToStderrWithStatusOne) {
   TinyServer server([](const std::string&) {
     return reply(404, R"({"error":{"code":"not_found","message":"no model x"}})");
