@@ -2,6 +2,8 @@
 // drain in session_drain.cpp.
 #include "daemon/gateway/session.h"
 
+#include <algorithm>
+
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -129,6 +131,7 @@ bool Session::begin_message() {
   parser_->header_limit(host_.limits().header_bytes);
   parser_->body_limit(host_.limits().body_bytes);
   continue_sent_ = false;
+  head_bytes_ = 0;
   http_1_0_ = false;
   head_only_ = false;
   request_id_.clear();
@@ -137,11 +140,22 @@ bool Session::begin_message() {
   return true;
 }
 
+// The parser bounds what it has not consumed yet: a head that comes in many short lines would never end.
+void Session::count_head(std::size_t taken, error_code& error) {
+  const std::string_view text(static_cast<const char*>(buffer_.cdata().data()), taken);
+  const std::size_t end = parser_->is_header_done() ? text.find("\r\n\r\n") : std::string_view::npos;
+  head_bytes_ += std::min(end, taken);
+  const bool fine = !error || error == http::error::need_more;
+  if (fine && head_bytes_ > host_.limits().header_bytes) error = http::error::header_limit;
+}
+
 void Session::process() {
   if (phase_ == Phase::idle && !begin_message()) return arm_read();
   error_code error;
   while (buffer_.size() > 0 && !parser_->is_done()) {
+    const bool in_head = !parser_->is_header_done();
     const std::size_t taken = parser_->put(buffer_.cdata(), error);
+    if (in_head) count_head(taken, error);
     buffer_.consume(taken);
     if (error == http::error::need_more) {
       // An unfinished line (head, chunk size) longer than any head may be is no line.

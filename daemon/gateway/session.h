@@ -69,6 +69,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_end_of_input();
   void process();
   bool begin_message();
+  void count_head(std::size_t taken, boost::system::error_code& error);
   bool take_head();  // false: the request was answered by its head
   void refuse_input(const boost::system::error_code& error);
   void refuse(const Error& error);
@@ -105,6 +106,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Clock::time_point began_;
   Phase phase_ = Phase::idle;
   std::size_t served_ = 0;
+  std::size_t head_bytes_ = 0;  // of the head that is arriving, as far as it was parsed
   bool reading_ = false;  // a wait for readability is under way
   bool writing_ = false;  // an async_write is under way
   bool peer_ended_ = false;

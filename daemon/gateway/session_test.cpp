@@ -140,6 +140,35 @@ TEST(Session, OversizedBodiesAndHeadsAreRefusedByTheirSize) {
   EXPECT_THAT(exact.ask(post("/api/test/echo", body)), StartsWith("HTTP/1.1 200"));
 }
 
+TEST(Session, AHeadOfManyShortLinesIsRefusedByItsSize) {
+  TestServer server;
+  std::string head = "GET /health HTTP/1.1\r\nHost: t\r\n";
+  while (head.size() < 20'000) head += "X: yyyyyyyy\r\n";
+  Client at_once(server.port);
+  at_once.send(head + "\r\n");
+  EXPECT_THAT(at_once.read_all(), StartsWith("HTTP/1.1 431"));
+  Client in_pieces(server.port);
+  for (std::size_t begin = 0; begin < head.size(); begin += 1000) {
+    if (!in_pieces.send(head.substr(begin, 1000))) break;
+  }
+  EXPECT_THAT(in_pieces.read_all(), StartsWith("HTTP/1.1 431"));
+  std::string fits = "GET /health HTTP/1.1\r\nHost: t\r\n";
+  while (fits.size() < 16'000) fits += "X: yyyyyyyy\r\n";
+  EXPECT_THAT(Client(server.port).ask(fits + "\r\n"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(Session, TrailersAreReadAndBounded) {
+  TestServer server;
+  const std::string begin = "POST /api/test/echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            "2\r\n{}\r\n0\r\n";
+  Client few(server.port);
+  EXPECT_THAT(few.ask(begin + "T: z\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(few.ask(get("/health")), StartsWith("HTTP/1.1 200"));
+  std::string many = begin;
+  for (int line = 0; line < 5000; ++line) many += "T: zzzzzzzzzz\r\n";
+  EXPECT_THAT(Client(server.port).ask(many + "\r\n"), StartsWith("HTTP/1.1 431"));
+}
+
 // A client that is still sending when it is refused must get the refusal, not a reset.
 TEST(Session, ARefusalReachesAClientThatIsStillSending) {
   TestServer server;
