@@ -1,11 +1,17 @@
 #include "daemon/domain/unit.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
 #include "daemon/domain/near_miss.h"
 
 namespace aima {
+
+Json plain_number(double value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  return static_cast<double>(whole) == value ? Json(whole) : Json(value);
+}
 
 void UnitRegistry::add(Unit unit) {
   if (find(unit.domain, unit.verb)) {

@@ -31,9 +31,18 @@ struct Field {
   Json fallback = nullptr;             // value when absent; null: stays absent
   std::vector<std::string> aliases;    // other accepted names (`model_id` for `id`)
   std::vector<std::string> allowed;    // for strings: the only values; empty: any
-  double minimum = -9.0e15;            // for integers and numbers
-  double maximum = 9.0e15;
+  double minimum = lowest;             // for integers and numbers
+  double maximum = highest;
+
+  // Beyond these a double does not hold every integer.
+  static constexpr double lowest = -9.0e15;
+  static constexpr double highest = 9.0e15;
+  bool has_minimum() const { return minimum != lowest; }
+  bool has_maximum() const { return maximum != highest; }
 };
+
+// A whole number as an integer, for readers: 1, not 1.0.
+Json plain_number(double value);
 
 enum class UnitKind { query, command };
 

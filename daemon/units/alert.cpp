@@ -25,7 +25,8 @@ void add_alert_units(const UnitContext& context) {
   };
   context.registry.add(std::move(create));
   add_get_and_list(context.registry, store, Domain::alert,
-                   {string_field("severity", "only of this severity")});
+                   {word_field("severity", "only of this severity",
+                               {"info", "warning", "critical"})});
   Unit erase{
       "alert", "delete", UnitKind::command, "Deletes an alert rule", {id_field(Domain::alert)}, {}};
   erase.run = [&store](Call call, Done done) {

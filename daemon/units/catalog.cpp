@@ -36,19 +36,23 @@ bool names_model(const Json& recipe, const std::string& model) {
 
 Result<Json> match_recipes(Store& store, const Json& input) {
   ListQuery query;
+  query.limit = most_items;
   if (input.contains("engine_type")) query.equals["engine_type"] = input["engine_type"];
-  auto page = store.list(Domain::catalog, query);
-  if (!page) return tl::unexpected(page.error());
   struct Hit {
     Json recipe;
     Match match;
   };
   std::vector<Hit> hits;
-  for (auto& recipe : page->items) {
-    if (input.contains("model") && !names_model(recipe, input["model"].get<std::string>()))
-      continue;
-    Match match = match_hardware(recipe["hardware"], input["hardware"]);
-    if (match.fits) hits.push_back({std::move(recipe), std::move(match)});
+  for (;; query.offset += most_items) {
+    auto page = store.list(Domain::catalog, query);
+    if (!page) return tl::unexpected(page.error());
+    for (auto& recipe : page->items) {
+      if (input.contains("model") && !names_model(recipe, input["model"].get<std::string>()))
+        continue;
+      Match match = match_hardware(recipe["hardware"], input["hardware"]);
+      if (match.fits) hits.push_back({std::move(recipe), std::move(match)});
+    }
+    if (page->items.size() < most_items) break;
   }
   // Stable: equal scores stay in creation order; the more specific of two full fits comes first.
   std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
@@ -95,7 +99,7 @@ void add_catalog_units(const UnitContext& context) {
              "delete",
              UnitKind::command,
              "Deletes a recipe",
-             {id_field(Domain::catalog, {"recipe_id"})},
+             {id_field(Domain::catalog)},
              {}};
   erase.run = [&store](Call call, Done done) {
     erase_object(store, Domain::catalog, call.input["id"].get<std::string>(), {}, std::move(done));

@@ -25,6 +25,9 @@ Field id_field(Domain domain, std::vector<std::string> more_aliases) {
       string_field("id", fmt::format("the id, as {}… in the list", id_prefix_of(domain)), true);
   field.aliases = std::move(more_aliases);
   field.aliases.push_back(std::string(name_of(domain)) + "_id");
+  // What people call the objects of these domains, and the upstream project in its inputs.
+  if (domain == Domain::catalog) field.aliases.push_back("recipe_id");
+  if (domain == Domain::alert) field.aliases.push_back("rule_id");
   return field;
 }
 

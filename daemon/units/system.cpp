@@ -34,6 +34,10 @@ Json describe(const Unit& unit) {
     if (!field.fallback.is_null()) described["default"] = field.fallback;
     if (!field.allowed.empty()) described["allowed"] = field.allowed;
     if (!field.aliases.empty()) described["aliases"] = field.aliases;
+    if (field.type == FieldType::integer || field.type == FieldType::number) {
+      if (field.has_minimum()) described["minimum"] = plain_number(field.minimum);
+      if (field.has_maximum()) described["maximum"] = plain_number(field.maximum);
+    }
     fields.push_back(std::move(described));
   }
   return Json{{"name", unit.name()},
@@ -51,11 +55,15 @@ void add_system_units(const UnitContext& context) {
   };
   context.registry.add(std::move(info));
 
-  Unit units{"system", "units", UnitKind::query, "Every unit and the fields it takes", {}, {}};
-  units.run = [&registry = context.registry](Call, Done done) {
+  Unit units{"system",       "units", UnitKind::query, "Every unit and the fields it takes",
+             list_fields(), {}};
+  units.run = [&registry = context.registry](Call call, Done done) {
+    const auto query = list_query(call.input, {});
     Page page;
-    for (const auto& unit : registry.all()) page.items.push_back(describe(*unit));
-    page.total = page.items.size();
+    for (const auto& unit : registry.all()) {
+      if (page.total++ >= query.offset && page.items.size() < query.limit)
+        page.items.push_back(describe(*unit));
+    }
     done(page_json(std::move(page)));
   };
   context.registry.add(std::move(units));

@@ -1,0 +1,55 @@
+// limit, offset and total wherever a list is answered, beyond one page of the store too.
+#include <gtest/gtest.h>
+
+#include "daemon/units/units_test_bench.h"
+
+namespace aima {
+namespace {
+using Pages = UnitsBench;
+
+TEST_F(Pages, SystemUnitsIsAPageAndTellsRanges) {
+  const Json all = good("system.units");
+  ASSERT_GT(all["total"].get<int>(), 30);
+  EXPECT_EQ(all["items"].size(), all["total"].get<std::size_t>());
+  const Json page = good("system.units", {{"limit", 2}, {"offset", 3}});
+  EXPECT_EQ(page["total"], all["total"]);
+  EXPECT_EQ(page["items"], Json::array({all["items"][3], all["items"][4]}));
+  for (const Json& unit : all["items"]) {
+    if (unit["name"] != "service.create") continue;
+    EXPECT_NE(unit.dump().find(R"("minimum":1,"maximum":65535)"), std::string::npos) << unit;
+  }
+}
+
+TEST_F(Pages, FiltersWithAFixedSetOfWordsRefuseOthers) {
+  EXPECT_NE(bad(400, "alert.list", {{"severity", "warnin"}}).message.find("'warning'"),
+            std::string::npos);
+}
+
+TEST_F(Pages, AMatchLooksAtEveryRecipe) {
+  ASSERT_TRUE(store->write_and_wait([](Transaction& transaction) -> Result<Json> {
+    for (int i = 0; i < 10'050; ++i) {
+      const std::string name = "r" + std::to_string(i);
+      auto done = transaction.insert(Domain::catalog, Json{{"id", "recipe-" + name},
+                                                           {"name", name},
+                                                           {"engine_type", ""},
+                                                           {"hardware", Json::object()},
+                                                           {"models", Json::array()}});
+      if (!done) return tl::unexpected(done.error());
+    }
+    return Json(nullptr);
+  }));
+  const Json found =
+      good("catalog.match", {{"hardware", Json::object()}, {"limit", 1}, {"offset", 10'049}});
+  EXPECT_EQ(found["total"], 10'050);
+  ASSERT_EQ(found["items"].size(), 1U);
+  EXPECT_EQ(found["items"][0]["recipe"]["name"], "r10049");
+}
+
+TEST_F(Pages, ObjectsGoByTheNamesPeopleGiveTheirIds) {
+  const Json recipe = good("catalog.create", {{"name", "r"}});
+  EXPECT_EQ(good("catalog.get", {{"recipe_id", recipe["id"]}}), recipe);
+  const Json rule = good("alert.create", {{"name", "a"}, {"condition", "x > 1"}});
+  EXPECT_EQ(good("alert.get", {{"rule_id", rule["id"]}}), rule);
+}
+}  // namespace
+}  // namespace aima
