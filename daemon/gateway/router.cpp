@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/domain/near_miss.h"
+#include "daemon/gateway/envelope.h"
 #include "daemon/gateway/routes.h"
 
 namespace aima {
@@ -17,9 +18,9 @@ HttpReply allow_reply(std::string allow) {
 }
 
 HttpReply method_not_allowed(const HttpRequest& request, std::string allow) {
-  HttpReply reply = error_reply(
-      {405, "method_not_allowed",
-       request.method + " is not allowed on " + request.path + "; use " + allow, nullptr});
+  HttpReply reply = refusal_reply(
+      request, {405, "method_not_allowed",
+                request.method + " is not allowed on " + request.path + "; use " + allow, nullptr});
   reply.headers.emplace_back("Allow", std::move(allow));
   return reply;
 }
@@ -27,9 +28,12 @@ HttpReply method_not_allowed(const HttpRequest& request, std::string allow) {
 std::optional<Error> refuse_body(const HttpRequest& request) {
   const std::string& type = request.content_type;
   if (!type.empty() && type != "application/json" && !type.ends_with("+json")) {
+    // What curl -d says of its data unless it is told otherwise.
+    const bool form = type == "application/x-www-form-urlencoded";
     return Error{415, "unsupported_media_type",
                  "a body of Content-Type " + type +
-                     " is not understood; send JSON with Content-Type: application/json",
+                     " is not understood; send JSON with Content-Type: application/json" +
+                     (form ? " (curl --json, or -H 'Content-Type: application/json')" : ""),
                  nullptr};
   }
   if (!request.content_encoding.empty() && request.content_encoding != "identity") {
@@ -58,7 +62,7 @@ std::optional<HttpReply> Router::check_head(HttpRequest& request) const {
   const RouteTable::Found found = table_->find(request.path);
   if (found.place == nullptr) {
     // "OPTIONS *" asks about the server as a whole (RFC 9110, 9.3.7).
-    if (request.path != "*") return error_reply(not_found(request.path));
+    if (request.path != "*") return refusal_reply(request, not_found(request.path));
     if (request.method == "OPTIONS") return allow_reply("GET, HEAD, POST, DELETE, OPTIONS");
     return error_reply({400, "bad_request", "the target * is for OPTIONS only", nullptr});
   }
@@ -68,7 +72,7 @@ std::optional<HttpReply> Router::check_head(HttpRequest& request) const {
     return method_not_allowed(request, found.place->allow);
   }
   if (request.has_body && row->takes_body) {
-    if (const auto refusal = refuse_body(request)) return error_reply(*refusal);
+    if (const auto refusal = refuse_body(request)) return refusal_reply(request, *refusal);
   }
   request.route = row;
   if (!found.value.empty()) request.path_value = found.value;

@@ -8,6 +8,8 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
+#include "daemon/gateway/envelope.h"
+#include "daemon/gateway/execute_request.h"
 #include "daemon/gateway/http_text.h"
 #include "daemon/gateway/session_exchange.h"
 
@@ -135,6 +137,7 @@ bool Session::begin_message() {
   http_1_0_ = false;
   head_only_ = false;
   request_id_.clear();
+  request_.path.clear();  // the last request's: nothing is known of this one yet
   phase_ = Phase::head;
   deadline_ = Clock::now() + host_.limits().header_deadline;
   return true;
@@ -188,12 +191,6 @@ bool Session::take_head() {
   request_.idempotency_key = joined_header(message, "Idempotency-Key");
   request_id_ = choose_request_id(message["X-Request-Id"]);
   request_.request_id = request_id_;
-  if (host_.draining() && !may_serve_ && !host_.handed_on()) {
-    refuse({503, "draining", "aima is shutting down and takes no further request; try again",
-            nullptr});
-    return false;
-  }
-  may_serve_ = false;
   auto target = parse_target(message.target());
   const bool host_missing = !http_1_0_ && message.count(http::field::host) != 1;
   if (!target || host_missing) {
@@ -205,6 +202,15 @@ bool Session::take_head() {
   }
   request_.path = std::move(target->path);
   request_.query = std::move(target->query);
+  if (speaks_envelope(request_.path) && is_trace_id(message["X-Trace-Id"])) {
+    request_.trace_id = std::string(message["X-Trace-Id"]);
+  }
+  if (host_.draining() && !may_serve_ && !host_.handed_on()) {
+    refuse({503, "draining", "aima is shutting down and takes no further request; try again",
+            nullptr});
+    return false;
+  }
+  may_serve_ = false;
   // Taken for "no body", an unknown coding would turn its bytes into the next request.
   const std::string coding = lower_case(message[http::field::transfer_encoding]);
   if (!coding.empty() && coding != "chunked") {
@@ -266,7 +272,7 @@ void Session::refuse(const Error& error) {
     host_.request_began();
     exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
   }
-  send(error_reply(error), false);
+  send(refusal_reply(request_, error), false);
 }
 
 void Session::run() {
@@ -276,7 +282,17 @@ void Session::run() {
   host_.request_began();
   exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor(),
                                                 std::move(request_.idempotency_key));
+  // What a refusal in its form needs, should a drain cut the request.
+  std::optional<HttpRequest> known;
+  if (speaks_envelope(request_.path)) {
+    known.emplace();
+    known->path = request_.path;
+    known->request_id = request_.request_id;
+    known->trace_id = request_.trace_id;
+  }
   host_.router().handle(std::move(request_), exchange_);
+  request_.path.clear();
+  if (known) request_ = std::move(*known);
   // Not answered yet: watch for a client that goes away, and for a next request.
   if (phase_ == Phase::running && buffer_.size() < host_.limits().read_ahead_bytes) arm_read();
 }
