@@ -145,11 +145,12 @@ bool Session::begin_message() {
 
 // The parser bounds what it has not consumed yet: a head that comes in many short lines would never end.
 void Session::count_head(std::size_t taken, error_code& error) {
-  const std::string_view text(static_cast<const char*>(buffer_.cdata().data()), taken);
-  const std::size_t end = parser_->is_header_done() ? text.find("\r\n\r\n") : std::string_view::npos;
-  head_bytes_ += std::min(end, taken);
+  const std::string_view text(static_cast<const char*>(buffer_.cdata().data()), buffer_.size());
+  const bool done = parser_->is_header_done();
+  head_bytes_ += done ? std::min(text.substr(0, taken).find("\r\n\r\n"), taken) : taken;
+  const std::size_t waiting = done ? 0 : text.size() - taken;
   const bool fine = !error || error == http::error::need_more;
-  if (fine && head_bytes_ > host_.limits().header_bytes) error = http::error::header_limit;
+  if (fine && head_bytes_ + waiting > host_.limits().header_bytes) error = http::error::header_limit;
 }
 
 void Session::process() {
