@@ -206,4 +206,11 @@ Result<Json> input_from_query(const std::vector<Field>& fields,
   return check_input(fields, std::move(input));
 }
 
+std::shared_ptr<const std::string> ready_text(
+    const Unit& unit, const std::vector<std::pair<std::string, std::string>>& pairs) {
+  if (!unit.text || pairs.size() != 1 || pairs.front().second.empty()) return nullptr;
+  if (field_for(unit.fields, pairs.front().first) != &unit.fields.front()) return nullptr;
+  return unit.text(pairs.front().second);
+}
+
 }  // namespace aima

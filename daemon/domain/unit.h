@@ -83,6 +83,9 @@ struct Unit {
   std::function<void(Call, Done)> run;
   bool takes_key = true;  // of commands: an Idempotency-Key counts; else it is ignored
   UnitGuard guard = {};   // UnitRegistry::guard_commands
+  // Of a query whose whole input is the id in its first field: what `run` would answer, already
+  // written as JSON. Null: ask `run`, which also knows what to say of an unknown id. Does not throw.
+  std::function<std::shared_ptr<const std::string>(const std::string& id)> text = {};
   std::string name() const { return domain + "." + verb; }
 };
 
@@ -93,6 +96,11 @@ Result<Json> check_input(const std::vector<Field>& fields, Json input);
 // The same from a query string's pairs: numbers and booleans are parsed as the schema says.
 Result<Json> input_from_query(const std::vector<Field>& fields,
                               const std::vector<std::pair<std::string, std::string>>& pairs);
+
+// The reply to a query string that is nothing but the id, where the unit has it written. Null: the
+// unit has to be run.
+std::shared_ptr<const std::string> ready_text(
+    const Unit& unit, const std::vector<std::pair<std::string, std::string>>& pairs);
 
 class UnitRegistry {
  public:

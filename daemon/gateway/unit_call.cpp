@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "daemon/gateway/json_body.h"
@@ -14,6 +15,7 @@ namespace {
 
 void log_outcome(const Unit& unit, const std::string& request_id,
                  std::chrono::steady_clock::time_point began, const Result<Json>& result) {
+  if (result && !logs_debug()) return;
   const double ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
   if (result) {
@@ -21,9 +23,23 @@ void log_outcome(const Unit& unit, const std::string& request_id,
     return;
   }
   const Error& error = result.error();
+  if (error.http_status < 500 && !logs_debug()) return;
   std::string line = fmt::format("{} {}: {} {} after {:.1f} ms: {}", request_id, unit.name(),
                                  error.http_status, error.code, ms, error.message);
   (error.http_status >= 500 ? log_warn : log_debug)("gateway", std::move(line));
+}
+
+// The reply of a query by id that is in memory as it is sent. Nothing: the unit has to be run.
+std::optional<HttpReply> written_reply(const Unit& unit, const HttpRequest& request) {
+  if (request.has_body) return std::nullopt;
+  const auto began = std::chrono::steady_clock::now();
+  const auto text = ready_text(unit, request.query);
+  if (!text) return std::nullopt;
+  HttpReply reply;
+  reply.body.reserve(text->size() + 1);
+  reply.body.append(*text).push_back('\n');
+  log_outcome(unit, request.request_id, began, Json(nullptr));
+  return reply;
 }
 
 }  // namespace
@@ -58,6 +74,7 @@ void ask_unit(const Unit& unit, Call call, const std::shared_ptr<Exchange>& exch
 }
 
 void answer_bare(const Unit& unit, HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  if (auto written = written_reply(unit, request)) return exchange->reply(std::move(*written));
   auto input = input_of(unit, request);
   if (!input) return exchange->reply(error_reply(input.error()));
   Call call;

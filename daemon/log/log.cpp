@@ -128,6 +128,8 @@ void set_log_level(std::string_view level) {
   }
 }
 
+bool logs_debug() { return the_log().logger->should_log(spdlog::level::debug); }
+
 void log_debug(std::string_view component, std::string message) {
   write(spdlog::level::debug, component, message);
 }

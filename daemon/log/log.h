@@ -18,6 +18,8 @@ bool is_log_level(std::string_view name);
 void init_log(LogFormat format, std::string_view level);
 // An unknown name leaves the level as it is (check with is_log_level).
 void set_log_level(std::string_view level);
+// Whether a debug line would be written: worth asking before one is put together for each request.
+bool logs_debug();
 
 // `component` is the part that speaks: "gateway", "store", …
 void log_debug(std::string_view component, std::string message);

@@ -113,6 +113,10 @@ Result<void> StoreImpl::prepare_connection() {
         return SQLITE_OK;
       },
       this);
+  // The first read in WAL mode is what maps the shared memory that the cache looks at.
+  if (auto read = database_.number("PRAGMA user_version"); !read)
+    return tl::unexpected(read.error());
+  rows_.watch(database_);
   return {};
 }
 
@@ -134,6 +138,22 @@ Result<std::optional<Json>> StoreImpl::get(Domain domain, const std::string& id)
   auto lease = readers_.take();
   if (!lease) return tl::unexpected(lease.error());
   return table_sqlite::get(lease->database(), domain, id);
+}
+
+Result<RowText> StoreImpl::get_text(Domain domain, const std::string& id) {
+  if (closed_) return closed_error();
+  const bool cached = kind(domain) == StoreKind::sqlite;
+  if (cached) {
+    if (auto text = rows_.find(domain, id)) return text;
+  }
+  const auto before = rows_.state();
+  auto object = get(domain, id);
+  if (!object) return tl::unexpected(object.error());
+  if (!*object) return nullptr;
+  auto text = std::make_shared<const std::string>(
+      (**object).dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (cached) rows_.put(domain, id, text, before);
+  return text;
 }
 
 Result<std::optional<Json>> StoreImpl::find_by_name(Domain domain, const std::string& name) {
@@ -176,6 +196,7 @@ void StoreImpl::close() {
   if (writer_.joinable()) writer_.join();
   closed_ = true;
   readers_.close();
+  rows_.unwatch();
   if (database_) {
     // A foreign reader makes this BUSY after a moment; the log then stays and is replayed later.
     sqlite3_busy_timeout(database_.handle(), 500);

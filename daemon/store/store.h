@@ -32,6 +32,9 @@ struct Page {
   std::size_t total = 0;    // all that match, whatever the limit
 };
 
+// A stored object as it is sent: compact JSON without a line break. Null: there is none.
+using RowText = std::shared_ptr<const std::string>;
+
 // Valid only inside a write job. Everything in one job is applied together or not at all.
 class Transaction {
  public:
@@ -97,6 +100,9 @@ class Store {
   virtual Result<std::optional<KeptAnswer>> kept_answer(const AnswerKey& key) = 0;
 
   virtual Result<std::optional<Json>> get(Domain domain, const std::string& id) = 0;
+  // What `get` answers, as text; kept in memory where it was asked for before, and never older than
+  // the last commit.
+  virtual Result<RowText> get_text(Domain domain, const std::string& id) = 0;
   virtual Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) = 0;
   virtual Result<Page> list(Domain domain, const ListQuery& query) = 0;
 

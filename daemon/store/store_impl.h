@@ -11,6 +11,7 @@
 
 #include "daemon/store/data_folder.h"
 #include "daemon/store/kept_answers.h"
+#include "daemon/store/row_cache.h"
 #include "daemon/store/sqlite.h"
 #include "daemon/store/store.h"
 #include "daemon/store/table_memory.h"
@@ -61,6 +62,7 @@ class StoreImpl final : public Store {
   Result<Json> write_and_wait(WriteJob job, AnswerKeyPtr key) override;
   Result<std::optional<KeptAnswer>> kept_answer(const AnswerKey& key) override;
   Result<std::optional<Json>> get(Domain domain, const std::string& id) override;
+  Result<RowText> get_text(Domain domain, const std::string& id) override;
   Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) override;
   Result<Page> list(Domain domain, const ListQuery& query) override;
   StoreKind kind(Domain domain) const override { return kinds_[static_cast<std::size_t>(domain)]; }
@@ -113,6 +115,8 @@ class StoreImpl final : public Store {
   int wal_pages_ = 0;      // as SQLite's hook tells after each commit
   int checkpoint_at_ = 0;  // pages of log at which to try again
   int changes_at_last_commit_ = 0;
+  std::vector<std::string> changed_;  // ids of the rows that the open transaction updated or erased
+  RowCache rows_;
   ReaderPool readers_;
 
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "daemon/base/random.h"
 #include "daemon/log/log.h"
@@ -90,6 +91,7 @@ class StoreImpl::Writer final : public Transaction {
     const std::string id = object.at("id").get<std::string>();
     if (!in_memory(domain)) {
       if (auto ready = begin(); !ready) return ready;
+      store_.changed_.push_back(id);
       auto changed = table_sqlite::update(store_.database_, domain, object);
       if (!changed) return tl::unexpected(changed.error());
       if (!*changed) return tl::unexpected(not_found(domain, id));
@@ -103,6 +105,7 @@ class StoreImpl::Writer final : public Transaction {
   Result<void> erase(Domain domain, const std::string& id) override {
     if (!in_memory(domain)) {
       if (auto ready = begin(); !ready) return ready;
+      store_.changed_.push_back(id);
       auto gone = table_sqlite::erase(store_.database_, domain, id);
       if (!gone) return tl::unexpected(gone.error());
       if (!*gone) return tl::unexpected(not_found(domain, id));
@@ -267,10 +270,13 @@ Result<void> StoreImpl::commit() {
   if (!in_transaction_) return {};
   in_transaction_ = false;
   const int before = sqlite3_total_changes(database_.handle());
+  const auto state_before = rows_.state();  // nobody else can commit: our transaction writes
+  const auto changed = std::exchange(changed_, {});
   if (auto done = database_.run("COMMIT"); !done) {  // disk full rolls back by itself
     if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
     return done;
   }
+  rows_.committed(state_before, changed);
   if (before != changes_at_last_commit_) {
     changes_at_last_commit_ = before;
     ++commits_;

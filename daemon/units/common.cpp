@@ -98,6 +98,10 @@ void add_get_and_list(UnitRegistry& registry, Store& store, Domain domain,
   get.run = [&store, domain](Call call, Done done) {
     done(get_object(store, domain, call.input["id"].get<std::string>()));
   };
+  get.text = [&store, domain](const std::string& id) -> RowText {
+    auto text = store.get_text(domain, id);
+    return text ? *text : nullptr;
+  };
   registry.add(std::move(get));
 
   Unit list{name_of(domain),

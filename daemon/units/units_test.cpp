@@ -30,6 +30,31 @@ TEST_F(Units, ModelLifeAndItsRefusals) {
   bad(404, "model.delete", {{"id", model["id"]}});
 }
 
+// What is in memory as text is what running the unit would answer, for both kinds of store.
+TEST_F(Units, WhatIsWrittenAlreadyIsWhatRunAnswers) {
+  for (const char* domain : {"model", "alert"}) {
+    const std::string name = domain;
+    const Json object = good(name + ".create", name == "alert"
+                                                   ? Json{{"name", "ü"}, {"condition", "c"}}
+                                                   : Json{{"name", "ü"}, {"tags", {"a"}}});
+    const auto id = object["id"].get<std::string>();
+    const Unit& get = *registry->find(name, "get");
+    for (const std::string& key : {std::string("id"), name + "_id"}) {
+      const auto text = ready_text(get, {{key, id}});
+      ASSERT_TRUE(text) << name << " " << key;
+      EXPECT_EQ(*text, good(name + ".get", {{"id", id}}).dump());
+    }
+    EXPECT_EQ(ready_text(get, {}), nullptr);
+    EXPECT_EQ(ready_text(get, {{"id", ""}}), nullptr);
+    EXPECT_EQ(ready_text(get, {{"id", name + "-none"}}), nullptr);
+    EXPECT_EQ(ready_text(get, {{"idd", id}}), nullptr);
+    EXPECT_EQ(ready_text(get, {{"id", id}, {"id", id}}), nullptr);
+    EXPECT_EQ(ready_text(*registry->find(name, "list"), {{"id", id}}), nullptr);
+    good(name + ".delete", {{"id", id}});
+    EXPECT_EQ(ready_text(get, {{"id", id}}), nullptr);
+  }
+}
+
 TEST_F(Units, AModelWithServicesIsNotDeleted) {
   const Json model = good("model.create", {{"name", "m"}});
   ASSERT_TRUE(store->write_and_wait([&](Transaction& transaction) -> Result<Json> {
