@@ -48,6 +48,7 @@ class Server : private SessionHost {
  private:
   const Limits& limits() const override { return limits_; }
   const Router& router() const override { return router_; }
+  BufferPool& buffers() override { return buffers_; }
   void request_began() override { ++requests_; }
   void request_ended() override { --requests_; }
   void session_closed(Session& session) override;
@@ -61,6 +62,7 @@ class Server : private SessionHost {
   boost::asio::io_context& io_;
   const Limits limits_;
   const Router router_;
+  BufferPool buffers_;
   Listener listener_;
   boost::asio::steady_timer sweep_;
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;

@@ -72,6 +72,8 @@ void Session::on_readable(const error_code& wait_error) {
   if (phase_ == Phase::closed) return;
   if (wait_error) return close_now();
   error_code error;
+  if (buffer_.capacity() == 0) buffer_ = host_.buffers().lend();
+  at_once_ = 0;
   const std::size_t count = socket_.read_some(buffer_.prepare(read_size), error);
   if (error == asio::error::would_block || error == asio::error::try_again) return arm_read();
   if (error == asio::error::eof) return on_end_of_input();
@@ -153,7 +155,18 @@ void Session::count_head(std::size_t taken, error_code& error) {
   if (fine && head_bytes_ + waiting > host_.limits().header_bytes) error = http::error::header_limit;
 }
 
+// A request that is answered at once ends in after_message, and so here again: the loop takes the
+// next one, however many are pipelined, without a deeper call for each.
 void Session::process() {
+  if (processing_) return;
+  processing_ = true;
+  do {
+    read_message();
+  } while (phase_ == Phase::idle && buffer_.size() > 0);
+  processing_ = false;
+}
+
+void Session::read_message() {
   if (phase_ == Phase::idle && !begin_message()) return arm_read();
   error_code error;
   while (buffer_.size() > 0 && !parser_->is_done()) {

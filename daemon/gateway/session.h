@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/gateway/buffer_pool.h"
 #include "daemon/gateway/limits.h"
 #include "daemon/gateway/message.h"
 #include "daemon/gateway/router.h"
@@ -29,6 +30,7 @@ class SessionHost {
   virtual ~SessionHost() = default;
   virtual const Limits& limits() const = 0;
   virtual const Router& router() const = 0;
+  virtual BufferPool& buffers() = 0;
   virtual bool leaving() const = 0;    // asked to end: connections are not kept any more
   virtual bool draining() const = 0;   // and no further request is taken, but
   virtual bool handed_on() const = 0;  // where the next daemon listens already: a moment longer
@@ -68,6 +70,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_readable(const boost::system::error_code& error);
   void on_end_of_input();
   void process();
+  void read_message();
   bool begin_message();
   void count_head(std::size_t taken, boost::system::error_code& error);
   bool take_head();  // false: the request was answered by its head
@@ -94,7 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   boost::asio::ip::tcp::socket socket_;
   SessionHost& host_;
-  boost::beast::flat_buffer buffer_;
+  boost::beast::flat_buffer buffer_;  // lent by the host while there is something in it
   std::optional<Parser> parser_;
   HttpRequest request_;
   std::string request_id_;                           // of the request being read or answered
@@ -109,6 +112,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::size_t head_bytes_ = 0;  // of the head that is arriving, as far as it was parsed
   bool reading_ = false;  // a wait for readability is under way
   bool writing_ = false;  // an async_write is under way
+  bool processing_ = false;  // inside process()
+  int at_once_ = 0;          // replies sent without going through the loop of events since it woke us
   bool peer_ended_ = false;
   bool keep_alive_ = true;  // as the client asked
   bool http_1_0_ = false;

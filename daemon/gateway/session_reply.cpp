@@ -1,6 +1,8 @@
 // Writing: replies, streams in chunks, and the ways a connection ends.
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include <boost/asio/write.hpp>
 
@@ -12,6 +14,10 @@ namespace aima {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+namespace {
+constexpr int most_at_once = 16;
+}
 
 void Session::on_reply(HttpReply reply) {
   // After a stream has begun its end was told by end() or abort().
@@ -26,12 +32,27 @@ void Session::send(HttpReply reply, bool keep) {
       format_head(reply, {.keep_alive = keep, .http_1_0 = http_1_0_, .request_id = request_id_});
   body_text_ = head_only_ ? std::string() : std::move(reply.body);
   phase_ = Phase::writing;
+  std::array<asio::const_buffer, 2> parts{asio::buffer(head_text_), asio::buffer(body_text_)};
+  // Most replies fit into the socket's buffer. Now and then others get their turn between two.
+  if (++at_once_ <= most_at_once) {
+    error_code error;
+    std::size_t sent = socket_.write_some(parts, error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) {
+      return close_now();
+    }
+    for (auto& part : parts) {
+      const std::size_t whole = std::min(sent, part.size());
+      part += whole;
+      sent -= whole;
+    }
+    if (parts[0].size() + parts[1].size() == 0) return after_message(keep);
+  }
   deadline_ = Clock::now() + host_.limits().write_deadline;
   writing_ = true;
-  const std::array<asio::const_buffer, 2> parts{asio::buffer(head_text_), asio::buffer(body_text_)};
   asio::async_write(socket_, parts,
                     [self = shared_from_this(), keep](const error_code& error, std::size_t) {
                       self->writing_ = false;
+                      self->at_once_ = 0;
                       if (error) return self->close_now();
                       self->after_message(keep);
                     });
@@ -47,14 +68,13 @@ void Session::after_message(bool keep) {
   if (!keep) return begin_close(body_refused ? limits.refused_linger : limits.linger);
   parser_.reset();
   phase_ = Phase::idle;
+  body_text_ = {};  // may be large, and the connection idle for long
   // A drain began while the reply was on its way: the client may already have sent the next request,
   // and hears that it was not taken (503), or is served where the listener is handed on.
   deadline_ = Clock::now() + (host_.draining() ? limits.idle_grace : limits.idle_deadline);
-  if (buffer_.size() > 0) {
-    process();
-  } else {
-    arm_read();
-  }
+  if (buffer_.size() > 0) return process();
+  host_.buffers().give_back(std::exchange(buffer_, {}));
+  arm_read();
 }
 
 void Session::end_exchange() {

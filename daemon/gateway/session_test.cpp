@@ -81,6 +81,32 @@ TEST(Session, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
+// Answered in a loop, not each inside the one before; nobody else waits for the last of them.
+TEST(Session, ThousandsOfPipelinedRequestsKeepTheirOrderAndLetOthersIn) {
+  TestServer server;
+  Client client(server.port);
+  std::string all;
+  for (int i = 0; i < 3000; ++i) all += get("/api/test/list?limit=" + std::to_string(i));
+  std::thread sender([&] { EXPECT_TRUE(client.send(all)); });
+  Client other(server.port);
+  for (int i = 0; i < 20; ++i) EXPECT_THAT(other.ask(get("/health")), EndsWith("\"ok\"}\n"));
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_THAT(client.reply(), EndsWith("{\"limit\":" + std::to_string(i) + "}\n"));
+  }
+  sender.join();
+}
+
+TEST(Session, AReplyLargerThanTheSocketsBufferArrivesWhole) {
+  TestServer server;
+  Client client(server.port);
+  const std::string text(3'000'000, 'x');
+  for (int i = 0; i < 3; ++i) {
+    const std::string reply = client.ask(post("/api/test/echo", "{\"text\":\"" + text + "\"}"));
+    ASSERT_THAT(reply.substr(0, 15), StartsWith("HTTP/1.1 200 OK"));
+    ASSERT_TRUE(reply.ends_with("{\"text\":\"" + text + "\"}\n"));
+  }
+}
+
 TEST(Session, RequestsPipelinedBehindAHeldOneAreNotLost) {
   TestServer server;
   Client client(server.port);
