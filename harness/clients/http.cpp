@@ -227,10 +227,12 @@ HttpReply perform(const HttpRequest& request, const Limit& limit) {
   Ending ending = drive(multi, limit);
   reply.end = Clock::now();
 
-  long status = 0, os_error = 0, sent = 0;
+  long status = 0, os_error = 0, sent = 0, connections = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy.get(), CURLINFO_OS_ERRNO, &os_error);
   curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent);
+  curl_easy_getinfo(easy.get(), CURLINFO_NUM_CONNECTS, &connections);
+  reply.connections = static_cast<int>(connections);
   curl_off_t announced = -1;
   curl_easy_getinfo(easy.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
   reply.announced = announced;

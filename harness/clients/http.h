@@ -35,6 +35,7 @@ struct HttpReply {
   std::int64_t announced = -1;                 // Content-Length; -1: none
   std::string error;      // "", "refused", "timeout", "reset", "closed", "unresolved", "stopped", …
   std::string error_text; // libcurl's own words
+  int connections = 0;    // made for it; 0: a kept one was used
   Instant begin{};
   Instant end{};
 };

@@ -31,13 +31,6 @@ std::string first_of(const std::string& text, std::size_t most) {
   return text.size() <= most ? text : text.substr(0, most) + "…";
 }
 
-bool status_wanted(const std::vector<std::string>& wanted, int status) {
-  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
-    if (word.size() == 3 && word.ends_with("xx")) return word[0] - '0' == status / 100;
-    return word == std::to_string(status);
-  });
-}
-
 std::string said(const HttpReply& reply) {
   if (!reply.error.empty()) {
     return fmt::format("no reply: {} ({})", reply.error, reply.error_text);
@@ -54,6 +47,13 @@ std::string cut_reply(const HttpRequest& request, const HttpReply& reply, const 
 }
 
 }  // namespace
+
+bool status_wanted(const std::vector<std::string>& wanted, int status) {
+  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
+    if (word.size() == 3 && word.ends_with("xx")) return word[0] - '0' == status / 100;
+    return word == std::to_string(status);
+  });
+}
 
 StepShape http_shape() {
   return {"http",

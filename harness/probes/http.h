@@ -9,6 +9,9 @@ namespace harness {
 // "GET /path" is relative to the target's base URL; "GET http://…" is taken as it is.
 Result<HttpRequest> http_request(const Session& session, const Arguments& arguments);
 
+// Whether a status is one of `wanted`: "409", "2xx".
+bool status_wanted(const std::vector<std::string>& wanted, int status);
+
 // The body as JSON, or as text where it is none. JSON beyond our own bounds is an error of kind
 // `invalid`.
 Result<Json> http_document(const HttpReply& reply);

@@ -67,12 +67,18 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
   begin_instance();
   starting_ = request.step;
   const TargetProfile& target = session_->target;
+  if (!request.activation) socket_.reset();  // the daemon binds its own
   if (auto free = check_port(); !free) {
     port_is_strangers_ = free.error().kind == ErrorKind::environment;
     (void)not_started("port", free.error().message);
     return tl::unexpected(free.error());
   }
+  if (auto held = hold_socket(request.activation); !held) {
+    (void)not_started("port", held.error().message);
+    return tl::unexpected(held.error());
+  }
   SpawnOptions options;
+  options.listener = socket_.get();
   options.argv = target.command;
   options.argv.insert(options.argv.end(), request.arguments.begin(), request.arguments.end());
   options.environment = target.environment;
@@ -95,6 +101,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
   }
   session_->daemon = std::move(*child);
   exit_recorded_ = false;
+  lives_.push_back({session_->instance, begin, std::nullopt, std::nullopt});
   session_->recorder->record("daemon.start", {{"instance", session_->instance},
                                               {"pid", session_->daemon->pid()},
                                               {"start_ticks", session_->daemon->start_ticks()},
@@ -107,6 +114,7 @@ Result<StartSeen> DaemonControl::start(const StartRequest& request, const Limit&
                           session_->workspace->port(), target.base_url, begin, limit);
   lock.lock();
   if (!ready) return failed_start(request, ready.error(), begin, limit);
+  lives_.back().ready = begin + ready->after;
   session_->recorder->record("daemon.ready", {{"instance", session_->instance},
                                               {"after_us", ready->after.count()},
                                               {"by", ready->by}});
@@ -174,6 +182,7 @@ Result<void> DaemonControl::signal(const std::string& step, int number) {
     if (asked_signals_.empty()) {
       asked_by_ = step;
       asked_at_ = at;
+      if (!lives_.empty()) lives_.back().asked = at;
     }
     asked_signals_.push_back(number);
   }
@@ -182,7 +191,11 @@ Result<void> DaemonControl::signal(const std::string& step, int number) {
     if (auto sent = session_->daemon->signal(number); !sent) {
       if (deadly(number)) {  // refused: it has asked for nothing
         asked_signals_.pop_back();
-        if (asked_signals_.empty()) asked_by_.clear(), asked_at_.reset();
+        if (asked_signals_.empty()) {
+          asked_by_.clear();
+          asked_at_.reset();
+          if (!lives_.empty()) lives_.back().asked.reset();
+        }
       }
       return sent;
     }

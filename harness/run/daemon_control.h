@@ -36,6 +36,8 @@ struct StartRequest {
   std::string step;
   std::vector<std::string> arguments;  // appended to the target's command
   bool refusal = false;                // a start that is to fail: its exit is as asked
+  // The harness listens on the port and passes the socket on; kept until a start without it.
+  bool activation = false;
 };
 
 struct StartSeen {
@@ -50,6 +52,14 @@ struct ExitSeen {
   ExitOutcome outcome;
   double waited_ms = 0;
   double since_signal_ms = 0;  // 0 where no signal was sent
+};
+
+// When one daemon lived, as far as it is known by now.
+struct Life {
+  int instance = 0;
+  Instant spawned{};
+  std::optional<Instant> ready;
+  std::optional<Instant> asked;  // the first deadly signal
 };
 
 class DaemonControl {
@@ -89,6 +99,11 @@ class DaemonControl {
   // Whether a fault that was to strike has not. May be empty.
   std::function<bool()> fault_missing;
 
+  // The socket that was held for daemons to take over; the port is free afterwards.
+  void release_socket();
+  // Every daemon that was spawned, in order.
+  std::vector<Life> lives() const;
+
   std::optional<Instant> last_signal() const;
   std::size_t lines_at_signal() const;
   std::vector<std::string> last_log() const;
@@ -99,6 +114,7 @@ class DaemonControl {
  private:
   void begin_instance();
   Result<void> check_port() const;
+  Result<void> hold_socket(bool wanted);
   Result<StartSeen> failed_start(const StartRequest& request, const Error& error, Instant begin,
                                  const Limit& limit);
   Result<StartSeen> not_started(const std::string& kind, const std::string& reason);
@@ -115,6 +131,8 @@ class DaemonControl {
   // Kept until the next start: a daemon also says STOPPING=1, and is not to find nobody there.
   std::optional<NotifySocket> notify_;
   mutable std::recursive_mutex mutex_;
+  UniqueFd socket_;                 // held over restarts (activation)
+  std::vector<Life> lives_;
   std::string starting_;            // step that started this instance
   std::string asked_by_;            // step that sent the first deadly signal to this instance
   std::vector<int> asked_signals_;

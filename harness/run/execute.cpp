@@ -170,7 +170,8 @@ Result<Observation> execute_step(Live& live, Session& session, const Step& step,
   const Arguments arguments(step.arguments, session.variables);
   const StepKind* kind = find_step_kind(step.kind);
   // Steps inside may name what only they capture (or ${n}): they look for themselves.
-  const bool holds_steps = !step.children.empty() || step.kind == "background";
+  const bool holds_steps =
+      !step.children.empty() || step.kind == "background" || step.kind == "workload";
   if (arguments.trouble() && !holds_steps) return tl::unexpected(*arguments.trouble());
   if (kind) {
     if (branch && !kind->in_branch) {

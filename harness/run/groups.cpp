@@ -12,12 +12,13 @@ struct Groups::Group {
   std::condition_variable_any changed;
   std::vector<Json> rows;
   int done = 0;
+  bool joined = false;  // a workload, which may be joined again: each criterion looks at its part
   std::vector<std::jthread> threads;  // last: joined before the rest goes
 };
 
 Result<void> Groups::start(const std::string& name, int count, const Work& work) {
   std::lock_guard lock(mutex_);
-  if (groups_.contains(name)) {
+  if (const auto found = groups_.find(name); found != groups_.end() && !found->second->joined) {
     return fail(ErrorKind::invalid,
                 fmt::format("a background group `{}` already runs; `join: {}` first", name, name));
   }
@@ -58,9 +59,14 @@ Result<Json> Groups::join(const std::string& name, const Limit& limit) {
                               count, name));
     }
   }
-  Json rows = Json::array();
-  for (auto& row : group->rows) rows.push_back(std::move(row));
   std::lock_guard lock(mutex_);
+  Json rows = Json::array();
+  if (count == 1 && group->rows.front().contains("workload")) {
+    group->joined = true;
+    rows.push_back(group->rows.front());
+    return rows;
+  }
+  for (auto& row : group->rows) rows.push_back(std::move(row));
   groups_.erase(name);
   return rows;
 }

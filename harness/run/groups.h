@@ -23,8 +23,8 @@ class Groups {
   ~Groups() { stop_all(); }
   // An error of kind invalid when a group of that name was not joined yet.
   Result<void> start(const std::string& name, int count, const Work& work);
-  // Waits for all; the rows in order of n. The group is gone afterwards. Where the limit ends first,
-  // an error that says how many had ended; the group stays.
+  // Waits for all; the rows in order of n. The group is gone afterwards (a workload stays). Past the
+  // limit an error that says how many had ended; then the group stays too.
   Result<Json> join(const std::string& name, const Limit& limit);
   // Asks all to end and waits: requests are cancellable, so this is short.
   void stop_all();

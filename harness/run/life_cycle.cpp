@@ -141,6 +141,10 @@ std::vector<KeyShape> start_keys() {
   return {{"target", ValueKind::text, false, "another target than the scenario's, on the same data"},
           {"data", ValueKind::text, false, "folder whose copy the daemon starts on"},
           {"args", ValueKind::text_list, false, "further arguments of the daemon, as a list or as a shell would split them"},
+          {"activation", ValueKind::text, false,
+           "`socket`: the harness listens on the port and passes the socket on (LISTEN_FDS), the same "
+           "one at every start that says so; connections wait in it while no daemon runs",
+           {"socket"}},
           {"fails", ValueKind::any, false,
            "the start is to be refused: {exit: 74, log: 'regular expression'}"}};
 }
@@ -168,7 +172,8 @@ Result<Observation> start_daemon(StepContext& context) {
     if (!words) return tl::unexpected(words.error());
     extra = std::move(*words);
   }
-  StartRequest request{context.step.path, std::move(extra), arguments.has("fails")};
+  StartRequest request{context.step.path, std::move(extra), arguments.has("fails"),
+                       arguments.has("activation")};
   auto started = context.live.daemon.start(request, context.limit);
   if (!started) return tl::unexpected(started.error());
   if (request.refusal) return refused_start(context, *started);

@@ -14,6 +14,7 @@
 #include "harness/run/heal_stack.h"
 #include "harness/run/saboteur.h"
 #include "harness/run/triggers.h"
+#include "harness/run/workload.h"
 #include "harness/run/world.h"
 #include "harness/scenario/scenario.h"
 #include "harness/target/session.h"
@@ -33,7 +34,8 @@ struct Live {
   Saboteur* saboteur = nullptr;      // none in a true run
   DaemonControl daemon;
   HealStack debts;
-  Groups groups;
+  WorkloadProgress progress;
+  Groups groups;                     // after what its threads use
   Triggers triggers;
   std::stop_token stop;              // of the steps; heal and finally have their own
 

@@ -19,6 +19,8 @@ StepShape await_shape();
 Result<Observation> execute_await(StepContext&);
 StepShape background_shape();
 Result<Observation> execute_background(StepContext&);
+StepShape workload_shape();
+Result<Observation> execute_workload(StepContext&);
 StepShape join_shape();
 Result<Observation> execute_join(StepContext&);
 StepShape parallel_shape();

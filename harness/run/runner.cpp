@@ -301,6 +301,7 @@ void Run::take_down() {
   live_.triggers.stop_all();
   (void)live_.debts.pay("", Limit::after(heal_time));
   live_.daemon.end(options_.stop, options_.hurry);
+  live_.daemon.release_socket();
   note_interruption();  // it may have come since, and cut short how the daemon was to end
   sweep();
   lateness_->finish();

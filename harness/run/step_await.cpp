@@ -16,7 +16,8 @@ namespace {
 
 constexpr Milliseconds default_wait(10000);
 const std::vector<std::string> await_keys = {"exit",  "ready", "port",   "log",  "nth",  "since",
-                                           "file",  "exists", "container", "until", "within"};
+                                           "file",  "exists", "container", "until", "within",
+                                           "answered", "group"};
 
 double since(Instant begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -195,6 +196,28 @@ Result<Observation> await_until(StepContext& context, const Limit& limit) {
                     });
 }
 
+Result<Observation> await_answered(StepContext& context, const Limit& limit) {
+  auto group = context.arguments.text("group");
+  if (!group) return tl::unexpected(group.error());
+  const auto progress = context.live.progress.of(*group);
+  if (!progress) {
+    return fail(ErrorKind::invalid, fmt::format("no workload `{}` was started", *group));
+  }
+  const auto wanted = context.arguments.integer_or("answered", 0);
+  const Instant begin = Clock::now();
+  const bool done = poll_until(
+      [&] { return progress->answered >= wanted || progress->ended; }, -1, limit, Milliseconds(2));
+  const std::int64_t answered = progress->answered;
+  if (answered < wanted) {
+    return too_late(context, fmt::format("{} of {} requests of `{}` were answered {}", answered, wanted,
+                                         *group, done ? "and no more are sent" : "in time"));
+  }
+  Observation seen;
+  seen.document = {{"answered", answered}, {"elapsed_ms", since(begin)}};
+  seen.summary = fmt::format("{} requests of `{}` were answered", answered, *group);
+  return seen;
+}
+
 }  // namespace
 
 StepShape await_shape() {
@@ -215,6 +238,8 @@ StepShape await_shape() {
             "{label: KEY=VALUE, state: running | exited | gone}"},
            {"file", ValueKind::text, false, "a path, relative to the sandbox"},
            {"exists", ValueKind::boolean, false, "false: until the file is gone"},
+           {"answered", ValueKind::integer, false, "until so many requests of a `workload` were answered"},
+           {"group", ValueKind::text, false, "the workload's, for `answered`"},
            {"until", ValueKind::expression, false,
             "on the document of the probe that stands beside it"},
            {"within", ValueKind::duration, false,
@@ -234,10 +259,12 @@ Result<Observation> execute_await(StepContext& context) {
   if (arguments.has("log") && !arguments.has("until")) return await_log(context, limit);
   if (arguments.has("file")) return await_file(context, limit);
   if (arguments.has("container")) return await_container(context, limit);
+  if (arguments.has("answered")) return await_answered(context, limit);
   if (arguments.has("until")) return await_until(context, limit);
   if (arguments.has("ready")) return await_ready(context, limit);
   return fail(ErrorKind::invalid,
-              "`await` needs one of exit, ready, port, log, container, file, or a probe with until",
+              "`await` needs one of exit, ready, port, log, container, file, answered, or a probe with "
+              "until",
               context.step.span);
 }
 }  // namespace harness

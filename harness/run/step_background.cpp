@@ -124,7 +124,7 @@ StepShape join_shape() {
   return {"join",
           "control",
           "Waits for a background group; the list of {n, status, outcome, error, begin_ms, end_ms, "
-          "body} is the document.",
+          "body} is the document, or what a workload came to.",
           "group",
           {{"group", ValueKind::text, true, "the group's name"},
            {"within", ValueKind::duration, false, "default: the time the scenario has left"}},
@@ -143,6 +143,9 @@ Result<Observation> execute_join(StepContext& context) {
     const bool ours = rows.error().kind == ErrorKind::subject && context.session.limit.expired();
     if (ours) return fail(ErrorKind::timeout, rows.error().message);
     return tl::unexpected(rows.error());
+  }
+  if (rows->size() == 1 && rows->front().contains("workload")) {
+    return workload_observation(context, *name, std::move(rows->front()));
   }
   Observation seen;
   std::map<std::string, int> outcomes;

@@ -9,7 +9,7 @@
 namespace harness {
 namespace {
 
-const std::array<StepKind, 16> table = {{
+const std::array<StepKind, 17> table = {{
     {start_shape, execute_start},
     {stop_shape, execute_stop},
     {restart_shape, execute_restart},
@@ -18,6 +18,7 @@ const std::array<StepKind, 16> table = {{
     {resume_shape, execute_resume, true},
     {await_shape, execute_await, true},
     {background_shape, execute_background},
+    {workload_shape, execute_workload},
     {join_shape, execute_join},
     {parallel_shape, execute_parallel},
     {repeat_shape, execute_repeat, true},

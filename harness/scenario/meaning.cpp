@@ -48,13 +48,28 @@ void ScenarioReader::check_refusal(const Step& step) {
   if (log != nullptr && log->is_scalar()) check_pattern(*log);
 }
 
+// Its requests are counted, not looked at one by one.
+void ScenarioReader::check_workload(const Step& step) {
+  for (const Step& inner : step.children) {
+    if (inner.kind != "http") {
+      note(inner.span, fmt::format("`{}` inside `workload`: it sends requests only", inner.kind),
+           "write `http: METHOD /path` steps");
+    } else if (inner.expect || !inner.captures.empty() || !inner.criterion.empty()) {
+      note(inner.span, "a request of a `workload` is counted, not judged by itself",
+           "put `expect`, `capture` and `criterion` on its `join`");
+    }
+  }
+}
+
 void ScenarioReader::check_names(const Step& step) {
-  if (step.kind == "background") {
+  if (step.kind == "background" || step.kind == "workload") {
     const std::string group = fixed_text(step, "group");
     if (is_made_in_the_run(step, "group")) groups_.insert(std::string(any_name));
     if (!group.empty()) groups_.insert(group);
-    groups_.insert(step.name.empty() ? "background-" + step.path : step.name);
-    if (!group.empty() && step.name.empty()) groups_.erase("background-" + step.path);
+    const std::string unnamed = step.kind + "-" + step.path;
+    groups_.insert(step.name.empty() ? unnamed : step.name);
+    if (!group.empty() && step.name.empty()) groups_.erase(unnamed);
+    if (step.kind == "workload") check_workload(step);
   } else if (step.kind == "join") {
     check_name_given(step, "group", "background group", groups_);
   } else if (step.kind == "snapshot") {

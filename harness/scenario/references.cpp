@@ -60,7 +60,7 @@ void ScenarioReader::walk(std::vector<Step>& steps) {
     // Names that a step gives to what it holds.
     const auto before = known_;
     if (step.kind == "repeat") known_.insert("index");
-    if (step.kind == "background") known_.insert("n");
+    if (step.kind == "background" || step.kind == "workload") known_.insert("n");
     if (step.kind == "observe") known_.insert("value");
     check_texts(step.arguments, step);
     check_names(step);

@@ -72,6 +72,7 @@ class ScenarioReader {
 
   // meaning.cpp: names that one step gives and another takes; steps that cannot judge
   void check_names(const Step& step);
+  void check_workload(const Step& step);
   void check_refusal(const Step& step);
   void check_name_given(const Step& step, std::string_view key, std::string_view what,
                         const std::set<std::string>& given);

@@ -36,6 +36,10 @@ inline StepCatalog small_catalog() {
   catalog.add_step({"background", "control", "Beside the main line.", "group",
                     {{"group", text, false, "its name"}}, false, true, "- background: chats",
                     "nothing"});
+  catalog.add_step({"workload", "control", "Many requests.", "group",
+                    {{"group", text, false, "its name"},
+                     {"steps", ValueKind::step_list, true, "what is sent"}}, false, false,
+                    "- workload: load\n  steps: [{http: GET /health}]", "nothing"});
   catalog.add_step({"join", "control", "Waits for a group.", "group",
                     {{"group", text, true, "its name"}}, true, false, "- join: chats"});
   catalog.add_step({"heal", "fault", "Undoes a fault.", "fault", {{"fault", text, false, "which"}},

@@ -29,6 +29,9 @@ struct SpawnOptions {
   bool capture_output = true;   // stdout and stderr to one pipe, read by the child's own thread
   std::string log_file;         // where captured output is kept (bounded, head and tail)
   std::string notify_socket;    // NOTIFY_SOCKET path; empty: none
+  // A listening socket that becomes the child's descriptor 3, with LISTEN_FDS and its own pid in
+  // LISTEN_PID, as systemd does it (sd_listen_fds(3)). Not owned; -1: none.
+  int listener = -1;
 };
 
 // Own session and process group, stdin /dev/null, every other descriptor closed, signal mask and

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "harness/target/containment.h"
 #include "harness/target/output_log.h"
+#include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 #include "harness/target/ready.h"
 
@@ -101,6 +103,24 @@ TEST(Child, StartsWithACleanSlate) {
   if (lines.size() > 2) {
     EXPECT_THAT(lines[2], HasSubstr(pid + " " + pid + " " + pid));
   }
+}
+
+TEST(Child, AListenerComesAsDescriptor3AndTheChildIsNamed) {
+  auto port = claim_port();
+  ASSERT_TRUE(port);
+  const auto listener = listen_on(port->first);
+  ASSERT_TRUE(listener) << listener.error().message;
+  auto options = shell("echo $(($LISTEN_PID - $$)) $LISTEN_FDS; readlink /proc/$$/fd/3; "
+                       "ls /proc/self/fd | tr '\\n' ' '");
+  options.listener = listener->get();
+  auto child = started(options);
+  EXPECT_EQ(ended(*child), "exit 0");
+  struct stat there = {};
+  ASSERT_EQ(::fstat(listener->get(), &there), 0);
+  EXPECT_THAT(child->last_lines(10),
+              ElementsAre("0 1", "socket:[" + std::to_string(there.st_ino) + "]",
+                          "0 1 2 3 4 "));  // 4 is ls's own
+  EXPECT_TRUE(is_own_listener(port->first));
 }
 
 TEST(Child, StoppedStateIsSeen) {

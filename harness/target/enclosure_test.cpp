@@ -15,6 +15,7 @@
 #include "harness/target/containment.h"
 #include "harness/target/leftovers.h"
 #include "harness/target/pid_namespace.h"
+#include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 #include "harness/target/wait.h"
 #include "harness/target/workspace.h"
@@ -111,6 +112,25 @@ TEST_P(Contained, ExitStatusAndWorkingFolderAreThoseOfTheChild) {
   EXPECT_THAT((*child)->output(), StartsWith((*workspace)->root().string()));
   options.argv = {"/no/such/program"};
   EXPECT_THAT(Child::spawn(options).error().message, HasSubstr("No such file"));
+}
+
+// The number that it has outside would be another process in there.
+TEST_P(Contained, APassedListenerNamesTheChildAsItSeesItself) {
+  const std::string run = run_named("listener");
+  auto workspace = Workspace::create(run);
+  ASSERT_TRUE(workspace);
+  const auto listener = listen_on((*workspace)->port());
+  ASSERT_TRUE(listener) << listener.error().message;
+  SpawnOptions options;
+  options.argv = {"sh", "-c", "test $LISTEN_PID = $$ && readlink /proc/$$/fd/3"};
+  options.environment = {{"AIMA_RUN", run}, {"PATH", "/usr/bin:/bin"}};
+  options.listener = listener->get();
+  auto child = Child::spawn(options);
+  ASSERT_TRUE(child) << child.error().message;
+  const auto outcome = (*child)->wait(within_seconds());
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(to_string(*outcome), "exit 0");
+  EXPECT_THAT((*child)->output(), StartsWith("socket:["));
 }
 
 TEST_P(Contained, NativeEngineIsFoundByTheNumberThatTheDaemonSaw) {

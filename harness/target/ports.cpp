@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -73,6 +74,22 @@ bool port_is_free(int port) {
   return bind_error(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
          bind_error(AF_INET6, reinterpret_cast<const sockaddr*>(&address6), sizeof address6) !=
              EADDRINUSE;
+}
+
+Result<UniqueFd> listen_on(int port) {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (socket &&
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::listen(socket.get(), SOMAXCONN) == 0)
+    return socket;
+  return fail(ErrorKind::environment, "cannot listen on 127.0.0.1:" + std::to_string(port) +
+                                          " for the daemon: " + ::strerrordesc_np(errno));
 }
 
 bool is_own_listener(int port) {

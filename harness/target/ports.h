@@ -15,6 +15,9 @@ Result<PortClaim> claim_port();
 Result<PortClaim> claim_port_block();
 // Whether 127.0.0.1:port could be listened on right now.
 bool port_is_free(int port);
+// Listens on 127.0.0.1:port, for a daemon that takes the socket over (SpawnOptions::listener). An error
+// of kind environment where the port is held.
+Result<UniqueFd> listen_on(int port);
 // Whether this process itself listens on the loopback port.
 bool is_own_listener(int port);
 }  // namespace harness

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <future>
 #include <mutex>
 #include <queue>
@@ -23,7 +24,10 @@ namespace harness {
 namespace {
 
 constexpr int output_pipe_bytes = 1 << 20;  // a chatty daemon is not slowed by a small pipe
-constexpr int error_fd = 3;                 // the only one left open above stderr until exec
+constexpr int listener_fd = 3;              // where sd_listen_fds(3) has the first one
+constexpr int error_fd = 4;                 // open until exec; these two only above stderr
+constexpr const char* listen_pid = "LISTEN_PID=";
+constexpr std::size_t listen_pid_digits = 20;
 
 // What the child reports when it did not get as far as the program.
 struct ExecFailure {
@@ -39,6 +43,8 @@ struct Plan {
   const char* folder = nullptr;
   int output = -1;
   int error = -1;
+  int listener = -1;
+  char* own_pid = nullptr;  // room for the digits behind LISTEN_PID=
   pid_t parent = 0;
   int mount_namespace = -1;
 };
@@ -59,7 +65,7 @@ std::string find_program(const SpawnOptions& options) {
   return name;  // exec will say that there is none
 }
 
-// Above the standard three, so that no dup2 below overwrites it.
+// Above the numbers that the child fills, so that no dup2 below overwrites it.
 UniqueFd raised(UniqueFd fd) {
   if (fd.get() > error_fd) return fd;
   return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, error_fd + 1));
@@ -87,6 +93,16 @@ void reset_signals() {
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, plain, nullptr, mask_bytes);
 }
 
+// Its number as it sees itself, which nobody outside its PID namespace knows before it exists. Into
+// memory of the parent, who waits until the exec.
+void write_own_pid(char* digits) {
+  long rest = ::syscall(SYS_getpid);
+  std::size_t count = 1;
+  for (long upper = rest; upper >= 10; upper /= 10) ++count;
+  digits[count] = '\0';
+  for (; count > 0; rest /= 10) digits[--count] = static_cast<char>('0' + rest % 10);
+}
+
 [[noreturn, gnu::noinline]] void become(const Plan& plan) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -109,6 +125,12 @@ void reset_signals() {
     if (output != 2) ::dup2(output, 2);
   }
   ::dup3(plan.error, error_fd, O_CLOEXEC);
+  if (plan.listener >= 0) {
+    ::dup2(plan.listener, listener_fd);  // the copy is not closed on exec
+    write_own_pid(plan.own_pid);
+  } else {
+    ::close(listener_fd);
+  }
   ::syscall(SYS_close_range, error_fd + 1, ~0u, 0);
   if (plan.folder != nullptr && ::chdir(plan.folder) != 0) report(error_fd, 'c');
   ::execve(plan.path.c_str(), plan.argv.data(), plan.environment.data());
@@ -189,6 +211,15 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
   for (const auto& [name, value] : options.environment) assignments.push_back(name + "=" + value);
   if (!options.notify_socket.empty())
     assignments.push_back("NOTIFY_SOCKET=" + options.notify_socket);
+  UniqueFd listener;
+  if (options.listener >= 0) {
+    listener.reset(::fcntl(options.listener, F_DUPFD_CLOEXEC, error_fd + 1));
+    if (!listener)
+      return fail(ErrorKind::environment, std::string("the listening socket cannot be passed on: ") +
+                                              ::strerrordesc_np(errno));
+    assignments.push_back("LISTEN_FDS=1");
+    assignments.push_back(listen_pid + std::string(listen_pid_digits, '\0'));
+  }
 
   int error_pipe[2], output_pipe[2] = {-1, -1};
   if (::pipe2(error_pipe, O_CLOEXEC) != 0)
@@ -214,6 +245,8 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
   plan.folder = options.folder.empty() ? nullptr : options.folder.c_str();
   plan.output = output_write.get();
   plan.error = error_write.get();
+  plan.listener = listener.get();
+  if (listener) plan.own_pid = assignments.back().data() + std::strlen(listen_pid);
   plan.parent = placement.pid_namespace >= 0 ? 0 : ::getpid();  // a parent outside has no number
   plan.mount_namespace = placement.mount_namespace;
 
