@@ -15,15 +15,16 @@ namespace aima::http {
 namespace {
 namespace beast = boost::beast;
 using beast::error_code;
-using Receive = std::function<bool(std::string_view)>;
+using Receive = Client::Receive;
+using std::chrono::milliseconds;
 
-constexpr std::uint64_t largest_body = 256u << 20;
+constexpr std::size_t most_unparsed = 1U << 17;  // heads and chunk heads are far smaller
 
 // Beast's parser with our Response as its only memory: body bytes go to `receive` as they come.
 class ResponseParser final : public beast::http::basic_parser<false> {
  public:
-  ResponseParser(Response& response, const Receive& receive)
-      : response_(response), receive_(receive) {
+  ResponseParser(Response& response, const Receive& receive, const StreamHooks* hooks)
+      : response_(response), receive_(receive), hooks_(hooks) {
     eager(true);
     header_limit(1u << 16);
   }
@@ -43,7 +44,10 @@ class ResponseParser final : public beast::http::basic_parser<false> {
                    [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
     response_.headers[std::move(lower)].assign(value.data(), value.size());
   }
-  void on_header_impl(error_code&) override {}
+  void on_header_impl(error_code&) override {
+    const bool is_final = response_.status / 100 != 1;
+    if (is_final && hooks_ != nullptr && hooks_->on_head) hooks_->on_head(response_.status);
+  }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(string_view body, error_code& error) override {
     return take(body, error);
@@ -64,6 +68,7 @@ class ResponseParser final : public beast::http::basic_parser<false> {
 
   Response& response_;
   const Receive& receive_;
+  const StreamHooks* hooks_;
   bool ended_ = false;
 };
 
@@ -81,6 +86,14 @@ std::string text_of(const Request& request, const Endpoint& endpoint) {
   }
   return text + "\r\n" + request.body;
 }
+
+tl::unexpected<Error> bad_answer(const error_code& error, std::uint64_t body_limit) {
+  if (error == beast::http::error::body_limit) {
+    return fail(502, "bad_answer",
+                fmt::format("the peer's answer is larger than {} bytes", body_limit));
+  }
+  return fail(502, "bad_answer", "the peer's answer is not HTTP/1.1: " + error.message());
+}
 }  // namespace
 
 struct Client::State {
@@ -90,16 +103,30 @@ struct Client::State {
 
   struct Exchange {
     const Request& request;
-    Deadline head;       // for connect, request and the reply's head
+    Deadline head;  // for connect, request and the reply's head
     Deadline body;
     const Receive& receive;
-    std::uint64_t body_limit;
+    std::uint64_t body_limit = 0;  // 0: none
+    const StreamHooks* hooks = nullptr;
   };
 
+  // Bytes of the reply; with a silence asked about as often as it lasts.
+  Result<std::size_t> read(const Exchange& what, bool in_body, char* to, std::size_t size);
   // `got_bytes` tells whether any of a reply came: before it a kept connection may just be stale.
   Result<Response> exchange(const Exchange& what, bool& got_bytes);
   Result<Response> run(const Exchange& what, const std::stop_token& stop);
 };
+
+Result<std::size_t> Client::State::read(const Exchange& what, bool in_body, char* to,
+                                        std::size_t size) {
+  if (!in_body) return connection.read_some(to, size, what.head, wake);
+  while (what.hooks != nullptr && what.hooks->silence.count() > 0) {
+    const Deadline turn = std::chrono::steady_clock::now() + what.hooks->silence;
+    auto got = connection.read_some(to, size, turn, wake);
+    if (got || got.error().code != "timeout" || !what.hooks->is_silence_accepted()) return got;
+  }
+  return connection.read_some(to, size, what.body, wake);
+}
 
 Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) {
   got_bytes = false;
@@ -113,7 +140,7 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
     return tl::unexpected(sent.error());
   }
   Response response;
-  auto parser = std::make_unique<ResponseParser>(response, what.receive);
+  auto parser = std::make_unique<ResponseParser>(response, what.receive, what.hooks);
   const auto prepare = [&] {
     parser->skip(what.request.method == "HEAD");
     if (what.body_limit == 0) {
@@ -126,8 +153,7 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
   std::string buffer;
   char piece[16384];
   while (true) {
-    const Deadline deadline = parser->is_header_done() ? what.body : what.head;
-    auto got = connection.read_some(piece, sizeof piece, deadline, wake);
+    auto got = read(what, parser->is_header_done(), piece, sizeof piece);
     if (!got) return tl::unexpected(got.error());
     error_code error;
     if (*got == 0) {
@@ -155,14 +181,15 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
         connection.close();
         return response;
       }
-      if (error) {
-        return fail(502, "bad_answer", "the peer's answer is not HTTP/1.1: " + error.message());
-      }
+      if (error) return bad_answer(error, what.body_limit);
       if (parser->is_done() && response.status / 100 == 1 && response.status != 101) {
         response = Response{};  // "100 Continue" and the like come before the answer
-        parser = std::make_unique<ResponseParser>(response, what.receive);
+        parser = std::make_unique<ResponseParser>(response, what.receive, what.hooks);
         prepare();
       }
+    }
+    if (buffer.size() > most_unparsed) {
+      return fail(502, "bad_answer", "the peer's answer has a line that does not end");
     }
     if (!parser->is_done()) continue;
     if (!parser->keep_alive() || !buffer.empty()) connection.close();
@@ -180,7 +207,8 @@ Result<Response> Client::State::run(const Exchange& what, const std::stop_token&
   if (!result) connection.close();
   // A kept connection may close just as we use it. Asking again is right only where asking twice
   // cannot do a thing twice.
-  const bool harmless = what.request.method == "GET" || what.request.method == "HEAD";
+  const bool harmless = what.request.is_repeatable || what.request.method == "GET" ||
+                        what.request.method == "HEAD";
   if (!result && reused && harmless && !got_bytes && result.error().code == "unreachable") {
     result = exchange(what, got_bytes);
     if (!result) connection.close();
@@ -195,23 +223,29 @@ Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-Result<Response> Client::send(const Request& request, std::chrono::milliseconds deadline,
-                              std::stop_token stop) {
+Result<Response> Client::send(const Request& request, milliseconds deadline, std::stop_token stop,
+                              std::uint64_t most) {
   std::string body;
   const Receive receive = [&](std::string_view piece) {
     body.append(piece);
     return true;
   };
   const Deadline end = std::chrono::steady_clock::now() + deadline;
-  auto result = state_->run({request, end, end, receive, largest_body}, stop);
+  auto result = state_->run({request, end, end, receive, most}, stop);
   if (result) result->body = std::move(body);
   return result;
 }
 
-Result<Response> Client::stream(const Request& request, std::chrono::milliseconds deadline,
-                                const std::function<bool(std::string_view)>& on_data,
-                                std::stop_token stop) {
+Result<Response> Client::receive(const Request& request, milliseconds deadline,
+                                 const Receive& on_data, std::stop_token stop) {
+  const Deadline end = std::chrono::steady_clock::now() + deadline;
+  return state_->run({request, end, end, on_data}, stop);
+}
+
+Result<Response> Client::stream(const Request& request, milliseconds deadline,
+                                const Receive& on_data, std::stop_token stop,
+                                const StreamHooks& hooks) {
   const Deadline head = std::chrono::steady_clock::now() + deadline;
-  return state_->run({request, head, Deadline::max(), on_data, 0}, stop);
+  return state_->run({request, head, Deadline::max(), on_data, 0, &hooks}, stop);
 }
 }  // namespace aima::http

@@ -1,6 +1,8 @@
 // What runs a service: a container or a process. Both providers speak in these terms.
 #pragma once
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -37,10 +39,30 @@ struct Launch {
   int port = 0;
 };
 
-// How long one call may take, and what cuts it.
+// Until when a call may take, all that it asks for together; and what cuts it.
 struct Patience {
-  std::chrono::milliseconds deadline{10000};
+  using Clock = std::chrono::steady_clock;
+  Patience(std::chrono::milliseconds time = std::chrono::seconds(10), std::stop_token cut = {})
+      : end(Clock::now() + time), stop(std::move(cut)) {}
+
+  std::chrono::milliseconds left() const {
+    return std::max(std::chrono::milliseconds(1),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()));
+  }
+  Patience at_most(std::chrono::milliseconds time) const {
+    return Patience(std::min(time, left()), stop);
+  }
+
+  Clock::time_point end;
   std::stop_token stop;
+};
+
+// Who wants to know at once what happens to instances without anybody here asking for it. Called
+// from threads of the provider; must not block.
+struct Watcher {
+  std::function<void(const std::string& service_id)> changed;
+  std::function<void()> look_at_all;             // from now on all is told, and before it nothing was
+  std::function<void(const Error&)> out_of_touch;  // until the next look_at_all nothing is told
 };
 
 // Errors: "unreachable" or "timeout" when the provider itself does not answer, "cancelled" when the
@@ -68,6 +90,8 @@ class Provider {
   // The last `tail` lines the engine wrote.
   virtual Result<std::string> logs(const Instance& instance, int tail,
                                    const Patience& patience) = 0;
+  // Tells what changes, until `stop`; returns then, at once, and tells nothing after that. Once.
+  virtual void watch(const Watcher& watcher, const std::stop_token& stop) = 0;
   // The service is deleted: whatever else is kept of it goes.
   virtual void forget(const std::string& service_id) { static_cast<void>(service_id); }
 };

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <mutex>
 
 #include "daemon/provider/instance_file.h"
 #include "daemon/provider/spawn.h"
@@ -71,6 +73,7 @@ class NativeProvider final : public Provider {
   Result<void> remove(const Instance& instance, std::chrono::seconds grace,
                       const Patience& patience) override;
   Result<std::string> logs(const Instance& instance, int tail, const Patience&) override;
+  void watch(const Watcher& watcher, const std::stop_token& stop) override;
   void forget(const std::string& service_id) override {
     std::error_code ignored;
     fs::remove(logs_ / (service_id + ".log"), ignored);
@@ -94,7 +97,12 @@ Instance NativeProvider::instance_from(const InstanceRecord& record) {
   instance.service_id = record.service_id;
   instance.port = record.port;
   if (record.is_alive()) {
-    instance.state = InstanceState::running;
+    const auto facts = read_process(record.process.pid);
+    const bool is_stopped = facts && (facts->state == 'T' || facts->state == 't');
+    instance.state = is_stopped ? InstanceState::paused : InstanceState::running;
+    if (is_stopped) {
+      instance.detail = fmt::format("its process {} is stopped by a signal", record.process.pid);
+    }
     return instance;
   }
   instance.state = InstanceState::ended;
@@ -225,6 +233,25 @@ Result<std::string> NativeProvider::logs(const Instance& instance, int tail, con
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
   return text;
+}
+
+// Engines of earlier daemons are found by their files, which are all there when a daemon begins;
+// our own are watched from their launch.
+void NativeProvider::watch(const Watcher& watcher, const std::stop_token& stop) {
+  reaper_.on_end([this, &watcher](const ProcessId& process) {
+    for (const InstanceRecord& record : instances_.read_all()) {
+      if (record.process == process && record.carries(scope_)) watcher.changed(record.service_id);
+    }
+  });
+  for (const InstanceRecord& record : instances_.read_all()) {
+    if (record.is_alive() && record.carries(scope_)) reaper_.watch_stranger(record.process);
+  }
+  watcher.look_at_all();
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait(lock, stop, [] { return false; });
+  reaper_.on_end(nullptr);
 }
 }  // namespace
 

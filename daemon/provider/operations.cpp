@@ -25,6 +25,7 @@ void Operations::release(const std::string& service_id) {
     busy_.erase(service_id);
   }
   released_.notify_all();
+  if (on_release_) on_release_(service_id);
 }
 
 Result<Operations::Hold> Operations::hold(const std::string& service_id, const std::string& what) {

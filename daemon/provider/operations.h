@@ -34,6 +34,9 @@ class Operations {
     std::stop_token cancelled_;
   };
 
+  // `on_release` is called when a service is free again, on the thread that had it.
+  explicit Operations(std::function<void(const std::string& service_id)> on_release = {})
+      : on_release_(std::move(on_release)) {}
   ~Operations() { shut_down(); }
 
   // Runs `work` on a thread of its own; false after shut_down, or when far too many are under way.
@@ -65,6 +68,7 @@ class Operations {
   void release(const std::string& service_id);
   void join_finished();
 
+  const std::function<void(const std::string&)> on_release_;
   mutable std::mutex mutex_;
   std::condition_variable released_;
   std::map<std::string, Busy> busy_;

@@ -116,6 +116,7 @@ Result<void> end_session(const ProcessId& leader, milliseconds grace,
       return fail(502, "provider_error",
                   fmt::format("process {} cannot be ended: {}", leader.pid, std::strerror(errno)));
     }
+    held.send(SIGCONT);  // one that is stopped hears no TERM
     if (!held.wait_for_end(Clock::now() + grace, stop)) {
       if (stop.stop_requested()) return fail(503, "cancelled", "the wait for the end was cut off");
       held.send(SIGKILL);

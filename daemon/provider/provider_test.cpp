@@ -116,13 +116,6 @@ TEST(Instance, ArgumentsNameModelAndPort) {
   EXPECT_EQ(environment_of(launch), std::vector<std::string>{"OLLAMA_HOST=127.0.0.1:8123"});
 }
 
-TEST(DockerApi, ReadsFramesThatAreCut) {
-  const std::string framed =
-      std::string("\1\0\0\0\0\0\0\3out", 11) + std::string("\2\0\0\0\0\0\0\11er", 10);
-  EXPECT_EQ(without_frames(framed), "outer");
-  EXPECT_EQ(without_frames("short"), "");
-}
-
 class Away : public ::testing::Test {
  protected:
   Away() { bench.put(Domain::service, running()); }

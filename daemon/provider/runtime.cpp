@@ -35,13 +35,14 @@ Runtime::Runtime(RuntimeOptions options, Store& store, const EngineSet& engines)
 Result<void> Runtime::choose_provider() {
   auto endpoint = http::Endpoint::parse(options_.docker_host);
   if (endpoint) {
-    docker_ = make_docker_provider(*endpoint, options_.docker_host, options_.labels);
+    docker_ = make_docker_provider(*endpoint, options_.docker_host, options_.labels,
+                                   options_.times);
   } else if (options_.provider == ProviderChoice::docker) {
     return fail(503, "unreachable", "DOCKER_HOST: " + endpoint.error().message);
   }
   default_ = native_.get();
   if (options_.provider == ProviderChoice::native || !docker_) return {};
-  const auto answered = docker_->ping({2s, {}});
+  const auto answered = docker_->ping({options_.times.look_ping, {}});
   if (answered) {
     default_ = docker_.get();
     return {};
@@ -213,66 +214,6 @@ Result<Json> Runtime::remove_now(const Call& call, const AnswerKeyPtr& key) {
   // Nobody can ask for it any more. A stopped service keeps its log: it says why.
   if (deleted) native_->forget(id);
   return deleted;
-}
-
-Result<Json> Runtime::status_now(const Call& call, const AnswerKeyPtr& /*key*/) {
-  const std::string id = call.input.at("id");
-  auto row = row_of(id);
-  if (!row) return row;
-  auto provider = provider_of(*row);
-  Result<std::optional<Instance>> instance = std::nullopt;
-  if (provider) {
-    instance = instance_of(**provider, id, {10s, operations_.draining()});
-  } else {
-    instance = tl::unexpected(provider.error());
-  }
-  if (!instance) {
-    (*row)["unverified"] = true;
-    (*row)["reason"] = "status as last known: " + instance.error().message;
-    return row;
-  }
-  // While an operation has the service, what it writes counts.
-  const Judgement judgement = judge(*row, *instance);
-  if (Json changed = *row; apply(judgement, *instance, changed) && !operations_.is_held(id)) {
-    row = change_row(id, [&, seen = *row](Json& stored) {
-      if (is_as_seen(stored, seen)) apply(judgement, *instance, stored);
-    });
-    if (!row) return row;
-  }
-  Json shown = *row;
-  shown["instance"] = nullptr;
-  if (*instance) {
-    const Instance& now = **instance;
-    const char* state = now.state == InstanceState::running   ? "running"
-                        : now.state == InstanceState::paused  ? "paused"
-                        : now.state == InstanceState::created ? "created"
-                                                              : "ended";
-    shown["instance"] = {{"id", now.id}, {"state", state}, {"port", now.port}};
-    if (!now.detail.empty()) shown["instance"]["detail"] = now.detail;
-    if (now.exit_status) shown["instance"]["exit_status"] = *now.exit_status;
-  }
-  return shown;
-}
-
-Result<Json> Runtime::logs_now(const Call& call, const AnswerKeyPtr& /*key*/) {
-  const std::string id = call.input.at("id");
-  auto row = row_of(id);
-  if (!row) return row;
-  auto provider = provider_of(*row);
-  if (!provider) return tl::unexpected(provider.error());
-  auto instance = instance_of(**provider, id, patience());
-  if (!instance) return tl::unexpected(instance.error());
-  Instance asked;
-  asked.service_id = id;
-  if (*instance) {
-    asked = **instance;
-  } else if ((*provider)->name() != "native") {  // native logs outlive their process
-    return Json{{"id", id}, {"logs", ""}};
-  }
-  const int tail = call.input.value("tail", 100);
-  auto text = (*provider)->logs(asked, tail, patience());
-  if (!text) return tl::unexpected(text.error());
-  return Json{{"id", id}, {"logs", *text}};
 }
 
 Result<int> Runtime::port_for_model(const std::string& model) {

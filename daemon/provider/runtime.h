@@ -13,6 +13,7 @@
 #include "daemon/base/error.h"
 #include "daemon/domain/engine.h"
 #include "daemon/domain/unit.h"
+#include "daemon/provider/engine_times.h"
 #include "daemon/store/store.h"
 
 namespace aima {
@@ -25,6 +26,7 @@ struct RuntimeOptions {
   std::filesystem::path data_dir;
   std::pair<int, int> engine_ports{8000, 8999};              // --engine-ports A-B
   std::vector<std::pair<std::string, std::string>> labels;   // AIMA_LABELS
+  EngineTimes times;
 };
 
 class ServiceRuntime {
@@ -35,7 +37,8 @@ class ServiceRuntime {
   virtual ~ServiceRuntime() = default;
 
   // Compares every service's row with its container and corrects the row. Before READY.
-  // An engine socket silent for 2 s does not hold it: those services read `unverified`.
+  // An engine socket silent for 2 s does not hold it: those services read `unverified`. From then
+  // on rows follow what happens to the instances.
   virtual Result<Json> reconcile() = 0;  // {"adopted":n,"stopped":n,"failed":n,"unverified":n,"ms":x}
 
   // Each answers through `done`, from a thread of the runtime. Input as the units' schemas say.

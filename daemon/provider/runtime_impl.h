@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/provider/instance.h"
+#include "daemon/provider/lookout.h"
 #include "daemon/provider/operations.h"
 #include "daemon/provider/ports.h"
 #include "daemon/provider/runtime.h"
@@ -30,6 +31,15 @@ Judgement judge(const Json& row, const std::optional<Instance>& instance);
 bool is_as_seen(const Json& row, const Json& seen);
 // Writes a judgement into a row. False when it says what the row said already.
 bool apply(const Judgement& judgement, const std::optional<Instance>& instance, Json& row);
+
+// What a look found out about one row.
+struct Finding {
+  std::string id;
+  Json seen;  // the row that the look was compared with
+  Judgement judgement{};
+  std::optional<Instance> instance{};
+  std::string away{};  // why the provider could not tell; empty: it could
+};
 
 class Runtime final : public ServiceRuntime {
  public:
@@ -76,7 +86,8 @@ class Runtime final : public ServiceRuntime {
                           AnswerKeyPtr key = nullptr);
   // The provider a row was started on; an error when that is not the one we can talk to.
   Result<Provider*> provider_of(const Json& row,
-                                std::chrono::milliseconds deadline = std::chrono::seconds(5));
+                                std::chrono::milliseconds deadline);
+  Result<Provider*> provider_of(const Json& row) { return provider_of(row, options_.times.ping); }
   Result<std::optional<Instance>> instance_of(Provider& provider, const std::string& service_id,
                                               const Patience& patience);
   std::set<int> ports_of_others(const std::string& service_id);
@@ -84,13 +95,33 @@ class Runtime final : public ServiceRuntime {
   // Reconciliation: runtime_reconcile.cpp.
   struct Tally;
   using Instances = std::map<std::string, Instance>;  // by service
-  enum class Rows { all, running_or_unverified, unverified };
-  Result<Json> reconcile_rows(Rows which, std::chrono::milliseconds limit);
-  Result<Instances> instances_for(const Json& row, std::map<std::string, Result<Instances>>& known,
-                                  Clock::time_point deadline);
-  void watch();  // until the drain: engines that die, providers that are back
+  // What a look is at: `named`, whatever their status, when something happened to just these.
+  enum class Rows { all, running_or_unverified, unverified, named };
+  // Containers and processes are looked at apart: a container engine that hangs delays nobody else.
+  enum class Side { both, containers, processes };
+  struct Look {
+    Rows which = Rows::all;
+    Side side = Side::both;
+    std::set<std::string> services{};  // of `named`
+    Clock::time_point deadline{};
+    std::map<std::string, Result<Instances>> known{};  // by provider
+  };
+  Result<Json> reconcile_rows(Look look);
+  Result<std::vector<Json>> rows_of(const Look& look);
+  bool is_asked(const Look& look, const Json& row);
+  Result<Instances> instances_for(Look& look, const Json& row);
+  Result<Json> write_findings(const std::vector<Finding>& findings);
+  void act_on(const Finding& finding);
 
-  Patience patience() const { return {std::chrono::seconds(30), operations_.draining()}; }
+  // Following what happens: runtime_watch.cpp.
+  void watch();  // until the drain
+  void watch(Side side, Lookout& lookout, Provider& provider);
+  void look_out(Side side, Lookout& lookout, const std::stop_token& stop);
+  void follow(Provider& provider, Lookout& lookout, const std::stop_token& stop);
+  Lookout& lookout_for(const Json& row);
+  bool has_container_services();
+
+  Patience patience() const { return {options_.times.remove, operations_.draining()}; }
 
   RuntimeOptions options_;
   Store& store_;
@@ -102,6 +133,11 @@ class Runtime final : public ServiceRuntime {
   PortAllocator ports_;
   std::atomic<unsigned> next_replica_{0};
   std::atomic<bool> is_watching_{false};
-  Operations operations_;  // last: its threads use all of the above
+  Lookout containers_;
+  Lookout processes_;
+  Operations operations_{[this](const std::string& id) {
+    containers_.released(id);
+    processes_.released(id);
+  }};  // last: its threads use all of the above
 };
 }  // namespace aima::provider

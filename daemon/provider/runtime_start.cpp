@@ -245,7 +245,8 @@ Result<Json> Runtime::give_up(Starting& starting, Error error) {
   }
   if (is_provider_away(error)) {
     auto kept = change_row(starting.id, [&](Json& row) {
-      row["unverified"] = true;
+      // Before that nothing was made, and there is nothing to come back to.
+      if (text_of(row, "status") == "starting") row["unverified"] = true;
       row["reason"] = error.message;
     });
     if (!kept) {
@@ -253,9 +254,13 @@ Result<Json> Runtime::give_up(Starting& starting, Error error) {
     }
     return tl::unexpected(std::move(error));
   }
+  bool is_left = false;  // to be looked at when its provider is back
   if (starting.instance) {
     auto removed = starting.provider->remove(*starting.instance, 2s, patience());
-    if (!removed) error.message += "; and it could not be removed: " + removed.error().message;
+    if (!removed) {
+      error.message += "; and it could not be removed: " + removed.error().message;
+      is_left = is_provider_away(removed.error());
+    }
   }
   const bool on_request = error.code == "cancelled";
   if (on_request) {
@@ -267,6 +272,7 @@ Result<Json> Runtime::give_up(Starting& starting, Error error) {
     changed["instance_id"] = nullptr;
     changed["endpoint"] = nullptr;
     changed["adopted"] = false;
+    changed["unverified"] = is_left;
     changed["reason"] = error.message;
   });
   if (!row) log_error("provider", "a failed start could not be recorded: " + row.error().message);

@@ -154,31 +154,42 @@ ChildReaper::~ChildReaper() {
   close(wake_);
 }
 
-void ChildReaper::watch(const ProcessId& child) {
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
+void ChildReaper::watch(const ProcessId& process, bool is_child) {
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
   if (pidfd < 0) return;
+  // The number may have passed to another one before the pidfd was open; not a child's, unreaped.
+  if (!is_child && !is_alive(process)) {
+    close(pidfd);
+    return;
+  }
   std::lock_guard lock(mutex_);
-  watched_.push_back({child, pidfd});
+  watched_.push_back({process, is_child, pidfd});
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto rung = write(wake_, &one, sizeof one);
 }
 
+void ChildReaper::on_end(std::function<void(const ProcessId&)> tell) {
+  std::lock_guard lock(telling_);
+  tell_ = std::move(tell);
+}
+
 void ChildReaper::reap(const Watched& watched, int flags) {
   siginfo_t info{};
-  if (waitid(static_cast<idtype_t>(3 /* P_PIDFD */), static_cast<id_t>(watched.pidfd), &info,
+  if (!watched.is_child ||
+      waitid(static_cast<idtype_t>(3 /* P_PIDFD */), static_cast<id_t>(watched.pidfd), &info,
              WEXITED | flags) != 0 ||
       info.si_pid == 0) {
     return;
   }
   const int status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-  ended_[watched.child.pid] = {watched.child, status};
+  ended_[watched.process.pid] = {watched.process, status};
 }
 
 std::optional<int> ChildReaper::exit_status(const ProcessId& child) {
   std::lock_guard lock(mutex_);
   // Whoever saw it end may be faster than our thread, which then finds nothing left to reap.
   for (const Watched& watched : watched_) {
-    if (watched.child == child) reap(watched, WNOHANG);
+    if (watched.process == child) reap(watched, WNOHANG);
   }
   const auto found = ended_.find(child.pid);
   if (found == ended_.end() || found->second.first != child) return std::nullopt;
@@ -195,14 +206,22 @@ void ChildReaper::run(const std::stop_token& stop) {
     if (poll(polled.data(), polled.size(), -1) < 0) continue;
     std::uint64_t rung = 0;
     [[maybe_unused]] const auto cleared = read(wake_, &rung, sizeof rung);
-    std::lock_guard lock(mutex_);
-    for (std::size_t i = 1; i < polled.size(); ++i) {
-      if (polled[i].revents == 0) continue;
-      const auto it = std::find_if(watched_.begin(), watched_.end(),
-                                   [&](const Watched& w) { return w.pidfd == polled[i].fd; });
-      reap(*it, 0);
-      close(it->pidfd);
-      watched_.erase(it);
+    std::vector<ProcessId> ended;
+    {
+      std::lock_guard lock(mutex_);
+      for (std::size_t i = 1; i < polled.size(); ++i) {
+        if (polled[i].revents == 0) continue;
+        const auto it = std::find_if(watched_.begin(), watched_.end(),
+                                     [&](const Watched& w) { return w.pidfd == polled[i].fd; });
+        reap(*it, 0);
+        ended.push_back(it->process);
+        close(it->pidfd);
+        watched_.erase(it);
+      }
+    }
+    std::lock_guard telling(telling_);
+    for (const ProcessId& process : ended) {
+      if (tell_) tell_(process);
     }
   }
 }
