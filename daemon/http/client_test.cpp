@@ -241,6 +241,77 @@ TEST(Client, StreamsPieceByPieceUntilTheReceiverHasEnough) {
   EXPECT_EQ(seen, "one\ntwo\n");
 }
 
+// The kept connection is closed just when the next request has been sent: only what may be asked
+// twice is asked twice.
+TEST(Client, OnlyWhatIsRepeatableIsSentAgain) {
+  int turn = 0;
+  TestServer server([&](int fd) {
+    read_request(fd);
+    put(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+    if (turn++ == 0) read_request(fd);  // takes the second one, and closes without a word
+  });
+  for (const bool is_repeatable : {true, false}) {
+    turn = 0;
+    Client client = client_of(server);
+    Request request{"POST", "/", {}, ""};
+    request.is_repeatable = is_repeatable;
+    ASSERT_TRUE(client.send(request, 5s).has_value());
+    const auto again = client.send(request, 5s);
+    EXPECT_EQ(again.has_value(), is_repeatable);
+    if (!again) {
+      EXPECT_EQ(again.error().code, "unreachable");
+    }
+  }
+}
+
+TEST(Client, AnAnswerHasALimit) {
+  TestServer server([](int fd) {
+    const std::string request = read_request(fd);
+    if (request.starts_with("GET /length")) {
+      put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+    } else if (request.starts_with("GET /chunks")) {
+      put(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      const std::string chunk = "1000\r\n" + std::string(4096, 'x') + "\r\n";
+      while (send(fd, chunk.data(), chunk.size(), MSG_NOSIGNAL) > 0) {
+      }
+    } else if (request.starts_with("GET /extension")) {
+      put(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+      const std::string more(4096, 'x');
+      while (send(fd, more.data(), more.size(), MSG_NOSIGNAL) > 0) {
+      }
+    } else {
+      const std::string more = "HTTP/1.1 200 OK\r\nX: " + std::string(200000, 'x');
+      put(fd, more);
+    }
+    wait_for_the_client_to_go(fd);
+  });
+  for (const char* path : {"/length", "/chunks", "/extension", "/head"}) {
+    const auto got = client_of(server).send({"GET", path, {}, ""}, 20s, {}, 100000);
+    ASSERT_FALSE(got.has_value()) << path;
+    EXPECT_EQ(got.error().code, "bad_answer") << path << ": " << got.error().message;
+  }
+}
+
+TEST(Client, ASilentStreamIsAskedAbout) {
+  TestServer server([](int fd) {
+    read_request(fd);
+    put(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    wait_for_the_client_to_go(fd);
+  });
+  int heads = 0;
+  int asked = 0;
+  StreamHooks hooks;
+  hooks.on_head = [&](int status) { heads += status == 200 ? 1 : 0; };
+  hooks.silence = 10ms;
+  hooks.is_silence_accepted = [&] { return ++asked < 3; };
+  const auto got =
+      client_of(server).stream({}, 5s, [](std::string_view) { return true; }, {}, hooks);
+  ASSERT_FALSE(got.has_value());
+  EXPECT_EQ(got.error().code, "timeout");
+  EXPECT_EQ(heads, 1);
+  EXPECT_EQ(asked, 3);
+}
+
 TEST(Client, WhatIsNoHttpIsSaidSo) {
   TestServer server([](int fd) {
     read_request(fd);

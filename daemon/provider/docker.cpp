@@ -55,6 +55,8 @@ class DockerProvider final : public Provider {
     return explain(api_.call(method, path, patience, body.is_null() ? "" : body.dump()));
   }
   Result<Json> containers(const std::vector<std::string>& labels, const Patience& patience);
+  // Empty: it is gone.
+  Result<std::optional<Instance>> look_at(const Instance& instance, const Patience& patience);
   Result<std::string> create(const Launch& launch, const Patience& patience);
   tl::unexpected<Error> refusal_of(const Launch& launch, const http::Response& response) const;
   Result<void> clear_away(const Instance& instance, const Patience& patience);
@@ -76,7 +78,9 @@ Result<Json> DockerProvider::containers(const std::vector<std::string>& labels,
       patience.at_most(times_.ask));
   if (!response) return tl::unexpected(response.error());
   Json list = Json::parse(response->body, nullptr, false);
-  if (response->status != 200 || !list.is_array()) {
+  // One that cannot be read might be the one that is asked for: then nothing is known.
+  if (response->status != 200 || !list.is_array() ||
+      !std::all_of(list.begin(), list.end(), is_container)) {
     return fail(502, "provider_error",
                 fmt::format("{} does not list its containers: {}", host_, error_text(*response)));
   }
@@ -96,10 +100,13 @@ Result<std::vector<Instance>> DockerProvider::find(const std::string& service_id
     // The filter is the engine's word; what is removed by this list deserves a look of our own.
     if (!instance || (!service_id.empty() && instance->service_id != service_id)) continue;
     if (!carries(container, scope_)) continue;
-    if (!instance->is_live()) {
-      auto known = inspect(*instance, patience);
+    // The list is a copy that Docker brings up to date after its event of a death: of one service
+    // alone the container itself is asked. Of many, those that need a reason.
+    if (!service_id.empty() || !instance->is_live()) {
+      auto known = look_at(*instance, patience);
       if (known) {
         instance = std::move(*known);
+        if (!instance) continue;
       } else if (known.error().code == "provider_error") {
         // One container that the engine stumbles over says nothing about the others.
         instance->detail = "its container does not run any more; " + known.error().message;
@@ -222,42 +229,50 @@ Result<Instance> DockerProvider::judge_failed_start(const Launch& launch, Instan
                           launch.engine->image, error.message, left));
 }
 
-Result<Instance> DockerProvider::inspect(const Instance& instance, const Patience& patience) {
+Result<std::optional<Instance>> DockerProvider::look_at(const Instance& instance,
+                                                        const Patience& patience) {
   auto response =
       call("GET", "/containers/" + instance.id + "/json", patience.at_most(times_.ask));
   if (!response) return tl::unexpected(response.error());
-  Instance now = instance;
-  if (response->status == 404) {
-    now.state = InstanceState::ended;
-    now.exit_status.reset();
-    now.detail = "its container is gone";
+  if (response->status == 404) return std::nullopt;
+  std::optional<Instance> now = instance;
+  if (response->status == 200 &&
+      read_inspection(Json::parse(response->body, nullptr, false), *now)) {
     return now;
   }
-  if (response->status != 200 ||
-      !read_inspection(Json::parse(response->body, nullptr, false), now)) {
-    return fail(502, "provider_error",
-                fmt::format("{} does not show container {}: {}", host_, instance.id,
-                            error_text(*response)));
-  }
-  return now;
+  return fail(502, "provider_error",
+              fmt::format("{} does not show container {}: {}", host_, instance.id,
+                          error_text(*response)));
+}
+
+Result<Instance> DockerProvider::inspect(const Instance& instance, const Patience& patience) {
+  auto found = look_at(instance, patience);
+  if (!found) return tl::unexpected(found.error());
+  if (*found) return **found;
+  Instance gone = instance;
+  gone.state = InstanceState::ended;
+  gone.exit_status.reset();
+  gone.detail = "its container is gone";
+  return gone;
 }
 
 Result<void> DockerProvider::remove(const Instance& instance, seconds grace,
                                     const Patience& patience) {
   const std::string path = "/containers/" + instance.id;
-  const Patience all(std::min<milliseconds>(times_.remove, patience.left()) + grace, patience.stop);
+  const Patience removing = patience.at_most(times_.remove);
   if (instance.is_live()) {
+    // The reply comes when the container has ended: after `grace` at the latest, by a kill.
+    const Patience stopping(removing.left() + grace, patience.stop);
     if (instance.state == InstanceState::paused) {
       // Podman stops no paused container. What goes wrong here shows at the removal.
-      if (auto freed = call("POST", path + "/unpause", all); !freed) {
+      if (auto freed = call("POST", path + "/unpause", removing); !freed) {
         return tl::unexpected(freed.error());
       }
     }
-    // The reply comes when the container has ended: after `grace` at the latest, by a kill.
-    auto stopped = call("POST", fmt::format("{}/stop?t={}", path, grace.count()), all);
+    auto stopped = call("POST", fmt::format("{}/stop?t={}", path, grace.count()), stopping);
     if (!stopped) return tl::unexpected(stopped.error());
   }
-  return clear_away(instance, all);
+  return clear_away(instance, Patience(times_.remove, patience.stop));
 }
 
 Result<std::string> DockerProvider::logs(const Instance& instance, int tail,

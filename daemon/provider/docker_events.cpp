@@ -41,10 +41,7 @@ Error follow_once(DockerApi& api, const Labels& scope, const Watcher& watcher,
     if (!alive) silent = alive.error();
     return alive.has_value();
   };
-  const auto on_data = [&](std::string_view piece) {
-    if (has_begun) lines.take(piece);
-    return true;
-  };
+  const auto on_data = [&](std::string_view piece) { return !has_begun || lines.take(piece); };
   const std::string filters = R"({"type":["container"],"label":["aima.managed=true"]})";
   const auto ended = api.follow("/events?filters=" + url_encode(filters), {times.ping, stop},
                                 on_data, hooks);
@@ -55,25 +52,17 @@ Error follow_once(DockerApi& api, const Labels& scope, const Watcher& watcher,
 }
 }  // namespace
 
-void EventLines::take(std::string_view piece) {
+bool EventLines::take(std::string_view piece) {
   while (!piece.empty()) {
     const std::size_t end = piece.find('\n');
-    const std::string_view part = piece.substr(0, end);
-    if (line_.size() + part.size() > longest_line) {
-      is_too_long_ = true;
-      line_.clear();
-    }
-    if (!is_too_long_) line_.append(part);
-    if (end == std::string_view::npos) return;
+    line_.append(piece.substr(0, end));
+    if (line_.size() > longest_line) return false;
+    if (end == std::string_view::npos) return true;
     piece.remove_prefix(end + 1);
-    if (is_too_long_) {
-      watcher_.look_at_all();
-    } else if (!line_.empty()) {
-      read_line(line_);
-    }
-    is_too_long_ = false;
+    if (line_.find_first_not_of(" \r") != std::string::npos) read_line(line_);
     line_.clear();
   }
+  return true;
 }
 
 void EventLines::read_line(const std::string& line) {

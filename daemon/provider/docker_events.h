@@ -15,7 +15,8 @@ namespace aima::provider {
 class EventLines {
  public:
   EventLines(const Labels& scope, const Watcher& watcher) : scope_(scope), watcher_(watcher) {}
-  void take(std::string_view piece);
+  // False when a line is longer than any event: this is no stream of events.
+  bool take(std::string_view piece);
 
  private:
   void read_line(const std::string& line);
@@ -23,7 +24,6 @@ class EventLines {
   const Labels& scope_;
   const Watcher& watcher_;
   std::string line_;
-  bool is_too_long_ = false;  // the rest of the line is skipped
 };
 
 // Subscribes, tells the watcher to look at everything once (what happened before is seen by that

@@ -95,6 +95,14 @@ Json container_body(const Launch& launch, const Labels& scope) {
           {"HostConfig", host}};
 }
 
+bool is_container(const Json& element) {
+  const Json& labels = member(element, "Labels");
+  return is_container_id(json_text(element, "Id")) &&
+         (labels.is_null() ||
+          (labels.is_object() && std::all_of(labels.begin(), labels.end(),
+                                             [](const Json& value) { return value.is_string(); })));
+}
+
 std::optional<Instance> instance_from_list(const Json& container) {
   const Json& labels = member(container, "Labels");
   Instance instance;

@@ -1,6 +1,6 @@
 // What goes to the container engine and comes back, as JSON: the container that a launch asks for,
 // and what a list or an inspection says. Pure. Nothing that comes back is trusted: what has another
-// shape than the API's reads as absent.
+// shape than the API's reads as absent, in a list as an error.
 #pragma once
 #include <optional>
 #include <set>
@@ -15,6 +15,8 @@ namespace aima::provider {
 // answers belongs to the engine itself: docker-proxy accepts while nobody listens inside.
 Json container_body(const Launch& launch, const Labels& scope);
 
+// Whether an element of GET /containers/json has the shape of one: its id, its labels.
+bool is_container(const Json& element);
 // One element of GET /containers/json; empty when it is no container of a service of ours.
 std::optional<Instance> instance_from_list(const Json& container);
 // Whether an element of the list has all of these labels.

@@ -10,7 +10,8 @@ struct EngineTimes {
   milliseconds ask{10000};  // a list, an inspection, logs
   milliseconds create{30000};
   milliseconds start{60000};
-  milliseconds remove{30000};  // beyond the grace that the engine's own end is given
+  milliseconds remove{30000};  // beyond the grace
+  std::chrono::seconds grace{10};  // between TERM and KILL of an engine that is stopped
 
   milliseconds heartbeat{2000};   // an event stream silent so long is asked about with a ping
   milliseconds look_ping{2000};   // that ping, and the one before a look of our own

@@ -20,10 +20,7 @@ Result<std::unique_ptr<ServiceRuntime>> ServiceRuntime::make(RuntimeOptions opti
 }
 
 namespace provider {
-namespace {
 using namespace std::chrono_literals;
-constexpr std::chrono::seconds grace{10};  // between TERM and KILL
-}  // namespace
 
 Runtime::Runtime(RuntimeOptions options, Store& store, const EngineSet& engines)
     : options_(std::move(options)),
@@ -159,7 +156,7 @@ Result<std::size_t> Runtime::end_instances(const Json& row) {
   auto marked = change_row(id, [](Json& changed) { changed["status"] = "stopping"; });
   if (!marked) return tl::unexpected(marked.error());
   for (const Instance& instance : *found) {
-    auto gone = (*provider)->remove(instance, grace, patience());
+    auto gone = (*provider)->remove(instance, options_.times.grace, patience());
     if (gone) continue;
     // A drain only ends the wait: what was asked to end ends, and the next daemon finds it so.
     if (!operations_.draining().stop_requested()) {

@@ -38,7 +38,8 @@ struct Finding {
   Json seen;  // the row that the look was compared with
   Judgement judgement{};
   std::optional<Instance> instance{};
-  std::string away{};  // why the provider could not tell; empty: it could
+  std::string away{};     // why the provider could not tell; empty: it could
+  bool is_found = false;  // if it runs: it is not this daemon that had it running until now
 };
 
 class Runtime final : public ServiceRuntime {

@@ -40,15 +40,8 @@ void write_into(const Finding& finding, Json& row) {
     row["reason"] = "status as last known: " + finding.away;
     return;
   }
-  const bool was_running = text_of(row, "status") == "running";
   apply(finding.judgement, finding.instance, row);
-  if (finding.judgement.kind == Kind::adopted && !was_running) row["adopted"] = true;
-}
-
-Finding without_instance(const std::string& id, const Json& row, std::string away) {
-  Finding finding{id, row};
-  finding.away = std::move(away);
-  return finding;
+  if (finding.judgement.kind == Kind::adopted && finding.is_found) row["adopted"] = true;
 }
 
 // Made for a start that never came to its end, and of no use to anybody.
@@ -149,7 +142,9 @@ Result<Json> Runtime::reconcile_rows(Look look) {
     const std::string id = text_of(row, "id");
     auto instances = instances_for(look, row);
     if (!instances && !expects_an_instance(row)) continue;
-    Finding finding = without_instance(id, row, instances ? "" : instances.error().message);
+    Finding finding{id, row};
+    if (!instances) finding.away = instances.error().message;
+    finding.is_found = look.which == Rows::all || text_of(row, "status") != "running";
     if (instances) {
       if (const auto found = instances->find(id); found != instances->end()) {
         finding.instance = found->second;

@@ -1,5 +1,5 @@
-// The runtime on real engines: once with processes, once with Docker, once with Podman
-// (AIMA_TEST_PODMAN names its socket). The same promises hold for all.
+// The runtime on real engines: once with processes, once with Docker, once with Podman. The same
+// promises hold for all.
 #include <gmock/gmock.h>
 
 #include "daemon/provider/test_bench.h"
@@ -9,38 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-class RuntimeTest : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    const std::string which = GetParam();
-    std::string host;
-    if (which == "docker") host = docker_socket;
-    if (which == "podman") {
-      const char* named = std::getenv("AIMA_TEST_PODMAN");
-      if (named == nullptr) GTEST_SKIP() << "AIMA_TEST_PODMAN names no socket";
-      host = named;
-    }
-    if (!host.empty()) {
-      const auto answered = DockerApi(*http::Endpoint::parse(host)).ping({2s, {}});
-      if (!answered) GTEST_SKIP() << answered.error().message;
-    }
-    bench = std::make_unique<Bench>(host);
-    bench->restart();
-  }
-  // Ends the service's engine past the runtime under test.
-  void end_engine(const std::string& id, std::chrono::seconds grace) {
-    const std::string which = GetParam();
-    const std::string host =
-        which == "podman" ? std::getenv("AIMA_TEST_PODMAN") : std::string(docker_socket);
-    const auto own = bench->is_native()
-                         ? make_native_provider(bench->folder / "data", {})
-                         : make_docker_provider(*http::Endpoint::parse(host), host, {});
-    for (const Instance& instance : bench->instances(id)) {
-      ASSERT_TRUE(own->remove(instance, grace, {}).has_value());
-    }
-  }
-  std::unique_ptr<Bench> bench;
-};
+class RuntimeTest : public EachProvider {};
 
 int health_status(int port) {
   http::Client client(*http::Endpoint::parse("http://127.0.0.1:" + std::to_string(port)));

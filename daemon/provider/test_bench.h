@@ -120,6 +120,7 @@ class Bench {
     options.data_dir = folder / "data";
     options.engine_ports = ports;
     options.labels = std::move(labels);
+    options.times = times;
     auto made = ServiceRuntime::make(std::move(options), *store, *engines);
     ASSERT_TRUE(made.has_value()) << made.error().message;
     runtime = std::move(*made);
@@ -175,6 +176,7 @@ class Bench {
   std::filesystem::path folder;
   // Tests run beside each other: each process has ports of its own.
   std::pair<int, int> ports{18000 + getpid() % 500 * 20, 18019 + getpid() % 500 * 20};
+  EngineTimes times;
   std::unique_ptr<Store> store;
   std::unique_ptr<EngineSet> engines;
   std::unique_ptr<ServiceRuntime> runtime;
@@ -195,6 +197,39 @@ bool comes_true(Condition condition, std::chrono::seconds limit = std::chrono::s
   }
   return condition();
 }
+
+// The same tests on each provider: native, docker, podman (AIMA_TEST_PODMAN names its socket).
+class EachProvider : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string which = GetParam();
+    if (which == "docker") host = docker_socket;
+    if (which == "podman") {
+      const char* named = std::getenv("AIMA_TEST_PODMAN");
+      if (named == nullptr) GTEST_SKIP() << "AIMA_TEST_PODMAN names no socket";
+      host = named;
+    }
+    if (!host.empty()) {
+      const auto answered = DockerApi(*http::Endpoint::parse(host)).ping({std::chrono::seconds(2)});
+      if (!answered) GTEST_SKIP() << answered.error().message;
+    }
+    bench = std::make_unique<Bench>(host);
+    bench->restart();
+  }
+  // A provider of our own, past the runtime under test.
+  std::unique_ptr<Provider> other_hand() const {
+    return bench->is_native() ? make_native_provider(bench->folder / "data", {})
+                              : make_docker_provider(*http::Endpoint::parse(host), host, {});
+  }
+  // Ends the service's engine past the runtime under test.
+  void end_engine(const std::string& id, std::chrono::seconds grace) {
+    for (const Instance& instance : bench->instances(id)) {
+      ASSERT_TRUE(other_hand()->remove(instance, grace, {}).has_value());
+    }
+  }
+  std::string host;  // empty: native
+  std::unique_ptr<Bench> bench;
+};
 
 // Listens on a port of 127.0.0.1, as a process that is none of ours would.
 class ForeignListener {
