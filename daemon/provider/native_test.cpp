@@ -133,7 +133,63 @@ TEST_F(NativeTest, AFileOfAnEarlierBootIsNotBelieved) {
   ASSERT_TRUE(InstanceFolder(bench.folder / "data/instances").write(old).has_value());
   bench.restart();
   EXPECT_EQ((*bench.runtime->reconcile())["stopped"], 1);
+  EXPECT_TRUE(bench.call("stop", {{"id", id}}).has_value());
+  EXPECT_TRUE(is_alive(engine.process)) << "after another boot the number is somebody else's";
   EXPECT_TRUE(end_session(engine.process, 1s, {}).has_value());
+}
+
+// It has its number and its start time still, and is dead all the same.
+TEST_F(NativeTest, AZombieIsNotBelieved) {
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  ASSERT_TRUE(comes_true([&] { return read_process(dead)->state == 'Z'; }));
+  InstanceRecord zombie;
+  zombie.service_id = bench.add_service();
+  zombie.process = {dead, read_process(dead)->start_ticks};
+  zombie.boot_id = boot_id();
+  EXPECT_FALSE(zombie.is_alive());
+  fs::create_directories(bench.folder / "data/instances");
+  ASSERT_TRUE(InstanceFolder(bench.folder / "data/instances").write(zombie).has_value());
+  const auto found = make_native_provider(bench.folder / "data", {})->find(zombie.service_id, {});
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->at(0).state, InstanceState::ended);
+  waitpid(dead, nullptr, 0);
+}
+
+// The program begins only when its file is written: before that, its daemon's death is its own.
+TEST(Spawn, ADaemonKilledInTheMiddleLeavesNoEngine) {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("aima-spawn.{}", getpid());
+  fs::create_directories(folder);
+  for (const bool is_recorded : {false, true}) {
+    int report[2];
+    ASSERT_EQ(pipe2(report, O_CLOEXEC), 0);
+    const pid_t daemon = fork();
+    if (daemon == 0) {
+      const std::string command = "echo ran > " + (folder / "marker").string();
+      const auto spawned = spawn_detached(
+          {{"/bin/sh", "-c", command}, {}, folder / "log"}, [&](const ProcessId& child) {
+            if (is_recorded) {
+              EXPECT_TRUE(InstanceFolder(folder).write({"svc-1", child, boot_id(), 1, {}}));
+            }
+            [[maybe_unused]] const auto told = write(report[1], &child, sizeof child);
+            kill(getpid(), SIGKILL);
+            return Result<void>();
+          });
+      _exit(spawned ? 1 : 2);
+    }
+    ProcessId engine;
+    ASSERT_EQ(read(report[0], &engine, sizeof engine), static_cast<ssize_t>(sizeof engine));
+    waitpid(daemon, nullptr, 0);
+    EXPECT_TRUE(comes_true([&] { return !is_alive(engine); })) << "recorded: " << is_recorded;
+    EXPECT_FALSE(fs::exists(folder / "marker")) << "recorded: " << is_recorded;
+    if (is_recorded) {
+      const auto record = InstanceFolder(folder).read("svc-1");
+      EXPECT_FALSE(record->is_alive()) << "and its file is not believed";
+    }
+    close(report[0]);
+    close(report[1]);
+  }
+  fs::remove_all(folder);
 }
 
 TEST_F(NativeTest, AnInstanceFileThatCannotBeReadIsLeftOut) {
