@@ -15,7 +15,7 @@ struct EngineTimes {
 
   milliseconds heartbeat{2000};   // an event stream silent so long is asked about with a ping
   milliseconds look_ping{2000};   // that ping, and the one before a look of our own
-  milliseconds look{8000};        // the whole look
+  milliseconds look{4000};        // the whole look
   milliseconds look_every{1000};  // unverified services; running ones every second time
   milliseconds reconnect_first{50};
   milliseconds reconnect_most{2000};

@@ -94,7 +94,9 @@ class HungEngine(unittest.TestCase):
                            json.dumps(body) if body else None,
                            {"Content-Type": "application/json"} if body else {})
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or "null")
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text or "null")
 
     def row(self):
         return self.call(f"/api/service/get?id={self.service}")[1]
@@ -118,6 +120,7 @@ class HungEngine(unittest.TestCase):
         for container in json.loads(engine.getresponse().read()):
             engine.request("DELETE", f"/v1.41/containers/{container['Id']}?force=1&v=1")
             engine.getresponse().read()
+        engine.close()
 
     def expect_others_to_be_answered(self):
         for path in ("/ready", "/health", "/api/service/list", "/api/model/list", "/api/system/info"):
