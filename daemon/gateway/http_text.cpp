@@ -95,6 +95,7 @@ HttpReply error_reply(const Error& error) {
   // Of 409s only this one passes by itself: the first request with the key ends.
   if (error.http_status == 503 || error.code == "idempotency_in_progress")
     reply.headers.emplace_back("Retry-After", "1");
+  if (error.code == "too_many_keys") reply.headers.emplace_back("Retry-After", "600");
   return reply;
 }
 

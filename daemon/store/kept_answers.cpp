@@ -177,6 +177,7 @@ Result<void> KeptAnswers::keep(MemoryTable& table, const AnswerKey& key,
   in_memory_.push_back({std::move(id), now, bytes});
   ++memory_keys_;
   memory_bytes_ += bytes;
+  memory_oldest_ = in_memory_.front().kept_at;
   return {};
 }
 
@@ -209,12 +210,19 @@ std::optional<KeptAnswer> KeptAnswers::find(const MemoryTable& table, const Answ
   return std::move(*kept);
 }
 
-Result<void> KeptAnswers::room(StoreKind kind) const {
-  const bool full = kind == StoreKind::sqlite
-                        ? in_sqlite_ >= static_cast<std::int64_t>(options_.most_in_sqlite)
-                        : memory_keys_ >= options_.most_in_memory ||
-                              memory_bytes_ >= options_.most_memory_bytes;
-  if (!full) return {};
+Result<void> KeptAnswers::room(sqlite::Database& database, StoreKind kind) const {
+  std::int64_t oldest = memory_oldest_;
+  if (kind == StoreKind::sqlite) {
+    if (in_sqlite_ < static_cast<std::int64_t>(options_.most_in_sqlite)) return {};
+    auto found = database.number("SELECT MIN(kept_at) FROM idempotency_keys");
+    if (!found) return tl::unexpected(found.error());
+    oldest = *found;
+  } else if (memory_keys_ < options_.most_in_memory &&
+             memory_bytes_ < options_.most_memory_bytes) {
+    return {};
+  }
+  // What is over goes with the write that is let through.
+  if (is_over(oldest, options_.now_ms())) return {};
   return fail(429, "too_many_keys",
               fmt::format("the {} store holds as many idempotency keys of the last 24 h as it may: "
                           "ask without a key, or later",

@@ -29,8 +29,9 @@ class KeptAnswers {
   // Any thread. An answer past its time is none.
   Result<std::optional<KeptAnswer>> find(sqlite::Database& database, const AnswerKey& key) const;
   std::optional<KeptAnswer> find(const MemoryTable& table, const AnswerKey& key) const;
-  // 429 when that store holds as many keys as it may: nothing is forgotten early.
-  Result<void> room(StoreKind kind) const;
+  // 429 when that store holds as many keys as it may, none of which is over: nothing is forgotten
+  // early.
+  Result<void> room(sqlite::Database& database, StoreKind kind) const;
 
  private:
   struct InMemory {
@@ -49,6 +50,7 @@ class KeptAnswers {
   std::deque<InMemory> in_memory_;           // the writer thread's; oldest first
   std::atomic<std::size_t> memory_keys_{0};
   std::atomic<std::size_t> memory_bytes_{0};
+  std::atomic<std::int64_t> memory_oldest_{0};  // when the first of in_memory_ was kept
 };
 
 }  // namespace aima

@@ -37,7 +37,8 @@ Result<std::optional<KeptAnswer>> StoreImpl::kept_answer(const AnswerKey& key) {
   if (!lease) return tl::unexpected(lease.error());
   auto kept = kept_answers_.find(lease->database(), key);
   if (kept && !*kept)
-    if (auto room = kept_answers_.room(kind_for(key)); !room) return tl::unexpected(room.error());
+    if (auto room = kept_answers_.room(lease->database(), kind_for(key)); !room)
+      return tl::unexpected(room.error());
   return kept;
 }
 }  // namespace aima
