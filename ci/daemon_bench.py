@@ -91,6 +91,9 @@ class Daemon:
         return tuple(int(re.search(rf"^{name}:\s+(\d+)", text, re.M).group(1))
                      for name in ("Rss", "Pss"))
 
+    def cpu_us(self):
+        return cpu_us([self.pid])
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
@@ -110,11 +113,30 @@ class Daemon:
         return text
 
 
+def cpu_us(pids):
+    """CPU time of these processes so far, all threads, in microseconds."""
+    files = [path for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(path.read_text().split()[0]) for path in files) / 1000
+
+
+def children_of(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def wrk_with_cpu(cpu, *arguments):
+    """wrk's figures with `cpu_us`: what `cpu()` grew by for each request."""
+    before = cpu()
+    figures = wrk(*arguments)
+    figures["cpu_us"] = (cpu() - before) / figures["requests"]
+    return figures
+
+
 def wrk(url, connections, seconds, *arguments, threads=1):
-    """wrk with fixtures/bench/requests.lua → its figures; any refused or broken request is fatal."""
+    """wrk with fixtures/bench/requests.lua → its figures; a refused or broken request is fatal."""
     done = subprocess.run(
-        [program("wrk"), "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
-         "-s", str(root / "fixtures/bench/requests.lua"), url, "--", *arguments],
+        [program("wrk"), "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s",
+         "--timeout", "10s", "-s", str(root / "fixtures/bench/requests.lua"), url, "--",
+         *arguments],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         fail(f"wrk: {done.stdout}{done.stderr}")
@@ -159,15 +181,16 @@ def answers(port):
 
 @contextlib.contextmanager
 def nginx(folder, text, workers):
-    """nginx that answers `text` to everything, on loopback → its URL. No service: a child of ours."""
+    """nginx that answers `text` to everything, on loopback → its URL and what reads its CPU time.
+    No service: a child of ours."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True)
     port = free_port()
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(workers=workers, folder=folder, port=port, text=escaped))
-    process = subprocess.Popen([program("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c",
-                                str(config)],
+    process = subprocess.Popen([program("nginx"), "-p", str(folder), "-e",
+                                str(folder / "error.log"), "-c", str(config)],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
@@ -179,7 +202,7 @@ def nginx(folder, text, workers):
             connection.request("GET", "/")
             if connection.getresponse().read().decode() != text:
                 fail("nginx answers another text than it was given")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", lambda: cpu_us(children_of(process.pid))
     finally:
         process.terminate()
         process.wait()
