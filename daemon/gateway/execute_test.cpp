@@ -150,7 +150,9 @@ TEST_F(Execute, AQueryPastItsTimeIsGivenUp) {
   EXPECT_EQ(reply.body["meta"]["trace_id"], "t");
   EXPECT_GE(reply.body["meta"]["duration_ms"].get<double>(), 50);
   auto calls = waiting.take();
-  EXPECT_TRUE(calls[0].first.stop.stop_requested());
+  std::promise<void> stopped;
+  std::stop_callback on_stop(calls[0].first.stop, [&] { stopped.set_value(); });
+  EXPECT_EQ(stopped.get_future().wait_for(5s), std::future_status::ready);
   calls[0].second(Json{{"late", true}});  // dropped
   EXPECT_THAT(client.ask(get("/health")), StartsWith("HTTP/1.1 200"));
 }
