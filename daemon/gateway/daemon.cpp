@@ -119,8 +119,7 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
   RouteContext routes{.units = registry_, .io = io_};
   routes.not_ready = [this]() -> std::optional<Error> {
     if (drain_->begun()) return Error{503, "draining", "aima is shutting down", nullptr};
-    if (!store_->usable()) return Error{503, "store_unusable", "the store cannot be used", nullptr};
-    return std::nullopt;
+    return store_->trouble();
   };
   Router router(routes);
   server_ = std::make_unique<Server>(io_, limits, std::move(router));
@@ -248,6 +247,8 @@ Json Daemon::system_info() const {
        {{"wal_bytes_at_open", facts.wal_bytes_at_open},
         {"replay_ms", facts.replay_ms},
         {"commits", facts.commits},
+        {"checkpoints", facts.checkpoints},
+        {"log_bytes", facts.log_bytes},
         {"schema_version", facts.schema_version},
         {"usable", store_->usable()}}},
       {"requests_in_flight", server_->requests()},

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/store/lock_holder.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/sqlite.h"
 
@@ -83,11 +84,13 @@ Result<void> judge_header(const fs::path& folder, std::int64_t size) {
 }
 
 Error locked(const fs::path& folder, const Error& error) {
+  const std::string writer = writers_of_database(folder);
   return Error{
       503, "store_locked",
-      fmt::format("the database {} is locked by another program ({}); nothing was changed: "
+      fmt::format("the database {} is locked by {} ({}); nothing was changed: "
                   "end that program, then start again",
-                  database_path(folder).string(), error.message),
+                  database_path(folder).string(),
+                  writer.empty() ? "another program" : "another program, " + writer, error.message),
       nullptr};
 }
 
@@ -181,10 +184,11 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
   if (lock.descriptor_ < 0) return broken("open");
   if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return broken("lock");
+    const std::string holder = holder_of_folder(folder);
     return refuse("store_locked",
-                  fmt::format("another aima daemon uses the data folder {}; stop it, or give this "
-                              "one its own with --data-dir",
-                              folder.string()));
+                  fmt::format("another aima daemon{} uses the data folder {}; stop it, or give "
+                              "this one its own with --data-dir",
+                              holder.empty() ? "" : ", " + holder + ",", folder.string()));
   }
   struct stat facts {};
   if (::fstat(lock.descriptor_, &facts) != 0) return broken("examine");
@@ -245,9 +249,19 @@ Result<void> create_database(const FolderLock& lock, const fs::path& folder) {
   };
   auto filled = fill();
   const bool synced = filled && ::fsync(file) == 0;
+  const int why = errno;
   ::close(file);
-  if (!filled) return filled;
-  if (!synced) return broken("write");
+  if (!synced) {
+    ::unlink(fresh.c_str());
+    errno = why;
+    if (filled) return broken("write");
+    Error error = filled.error();
+    error.message = fmt::format("cannot create the database {}: {}; {}", path.string(),
+                                error.message,
+                                error.code == "disk_full" ? "free at least 1 MB, then start again"
+                                                          : "see the disk, then start again");
+    return tl::unexpected(error);
+  }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return broken("rename");
   if (::fsync(lock.descriptor()) != 0) return broken("make durable");
   if (lock.created()) {  // the folder's own entry must survive a power cut too

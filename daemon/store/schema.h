@@ -16,9 +16,17 @@ struct Table {
   const char* name;
   bool unique_names;                 // names refused a second time
   std::vector<std::string> columns;  // object fields with a column of their own
+  // Columns by whose values the table `counts` keeps the number of rows; null: not kept.
+  const char* counts = nullptr;
+  std::vector<std::string> counted = {};
 };
 const Table& table_of(Domain domain);
 
-// Brings a database from version `from` to schema_version(), each step in its own transaction.
+// Brings a database from version `from` to schema_version(), all steps and the number in one
+// transaction: it is at one or the other, whatever happens.
 Result<void> migrate(sqlite::Database& database, int from);
+
+// What triggers keep (see Table::counts) is compared with the rows, and made anew where they differ:
+// another program can write past triggers (INSERT OR REPLACE does).
+Result<void> check_counts(sqlite::Database& database);
 }  // namespace aima

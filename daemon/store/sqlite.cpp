@@ -2,16 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace aima::sqlite {
 
 Error error_from(sqlite3* handle, int code, std::string_view doing) {
-  const std::string said = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  std::string said = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   const auto make = [&](int status, const char* name, std::string_view advice) {
     return Error{status, name, fmt::format("{}: {} (SQLite {}){}", doing, said, code, advice),
                  nullptr};
   };
+  // The -shm file and others that SQLite reports as input/output errors run out of space as well.
+  const int cause = handle && (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
+  if (cause == ENOSPC || cause == EDQUOT) {
+    code = SQLITE_FULL;
+    said = sqlite3_errstr(code);
+  }
   switch (code & 0xff) {
     case SQLITE_FULL:
       return make(507, "disk_full", "; nothing was stored: free some space and try again");
@@ -83,6 +90,15 @@ void Database::close() {
 Result<void> Database::run(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error(code, fmt::format("'{}' failed", sql)));
+  return {};
+}
+
+Result<void> Database::execute(const std::string& sql) {
+  auto prepared = statement(sql);
+  if (!prepared) return tl::unexpected(prepared.error());
+  const int code = prepared->step();
+  if (code != SQLITE_DONE && code != SQLITE_ROW)
+    return tl::unexpected(error(code, fmt::format("'{}' failed", sql)));
   return {};
 }
 

@@ -42,6 +42,7 @@ class Database {
   ~Database() { close(); }
 
   Result<void> run(const char* sql);                    // statements without results worth reading
+  Result<void> execute(const std::string& sql);         // one of those, prepared once and kept
   Result<Statement> statement(const std::string& sql);  // prepared once, kept
   Result<std::int64_t> number(const std::string& sql);  // first column of the first row
   Result<std::string> text(const std::string& sql);

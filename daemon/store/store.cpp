@@ -10,6 +10,7 @@
 #include "daemon/store/schema.h"
 #include "daemon/store/store_impl.h"
 #include "daemon/store/table_sqlite.h"
+#include "daemon/store/upgrade.h"
 
 namespace aima {
 namespace {
@@ -75,7 +76,14 @@ Result<void> StoreImpl::start() {
              fmt::format("WAL replay: {} bytes of write-ahead log, first read took {:.1f} ms",
                          facts_.wal_bytes_at_open, facts_.replay_ms));
   readers_.set_path(database_path(options_.data_dir).string());
+  auto wake_writer = [this] {
+    { const std::lock_guard held(mutex_); }  // it is either waiting or has yet to look
+    queued_.notify_one();
+  };
+  if (auto begun = checkpointer_.start(options_.data_dir, std::move(wake_writer)); !begun)
+    return begun;
   writer_ = std::thread([this] { run_writer(); });
+  started_ = true;
   return {};
 }
 
@@ -93,23 +101,32 @@ Result<void> StoreImpl::prepare_connection() {
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
   } else {
     sqlite3_busy_timeout(database_.handle(), busy_wait_ms);
-    sqlite3_db_config(database_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   }
   auto version = database_.number("PRAGMA user_version");
   if (!version) return tl::unexpected(version.error());
-  if (auto moved = migrate(database_, static_cast<int>(*version)); !moved) return moved;
+  if (auto set = database_.run("PRAGMA synchronous=FULL;PRAGMA wal_autocheckpoint=0"); !set)
+    return set;
+  // A refused start leaves the log it found: closing would write it into the database.
+  const bool keep_log = facts_.wal_bytes_at_open > 0;
+  sqlite3_db_config(database_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log, nullptr);
+  if (auto moved = upgrade_database(database_, lock_, options_.data_dir,
+                                    static_cast<int>(*version));
+      !moved)
+    return moved;
+  if (auto good = check_counts(database_); !good) log_warn("store", good.error().message);
+  sqlite3_db_config(database_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   facts_.schema_version = schema_version();
   // A service may name a model only where both are in SQLite.
   const bool references = kind(Domain::model) == StoreKind::sqlite;
   const std::string settings = fmt::format(
-      "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys={};"
-      "PRAGMA wal_autocheckpoint=0;PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-4096",
-      references ? "ON" : "OFF");
+      "PRAGMA journal_mode=WAL;PRAGMA foreign_keys={};PRAGMA journal_size_limit={};"
+      "PRAGMA cache_size=-4096",
+      references ? "ON" : "OFF", Checkpointer::kept_bytes);
   if (auto set = database_.run(settings.c_str()); !set) return set;
   sqlite3_wal_hook(
       database_.handle(),
       [](void* self, sqlite3*, const char*, int pages) {
-        static_cast<StoreImpl*>(self)->wal_pages_ = pages;
+        static_cast<StoreImpl*>(self)->checkpointer_.log_has(pages);
         return SQLITE_OK;
       },
       this);
@@ -182,7 +199,16 @@ Result<Page> StoreImpl::list(Domain domain, const ListQuery& query) {
 StoreFacts StoreImpl::facts() const {
   StoreFacts facts = facts_;
   facts.commits = commits_;
+  facts.checkpoints = checkpointer_.checkpoints();
+  facts.log_bytes = checkpointer_.log_bytes();
   return facts;
+}
+
+std::optional<Error> StoreImpl::trouble() const {
+  if (closed_) return closed_error().value();
+  if (usable_) return std::nullopt;
+  const std::lock_guard lock(trouble_mutex_);
+  return Error{503, "store_unusable", trouble_.message, Json{{"cause", trouble_.code}}};
 }
 
 void StoreImpl::close() {
@@ -194,10 +220,11 @@ void StoreImpl::close() {
   }
   queued_.notify_all();
   if (writer_.joinable()) writer_.join();
+  checkpointer_.stop();
   closed_ = true;
   readers_.close();
   rows_.unwatch();
-  if (database_) {
+  if (database_ && started_) {
     // A foreign reader makes this BUSY after a moment; the log then stays and is replayed later.
     sqlite3_busy_timeout(database_.handle(), 500);
     const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr,
@@ -205,8 +232,8 @@ void StoreImpl::close() {
     if (code != SQLITE_OK)
       log_warn("store",
                database_.error(code, "the write-ahead log was not emptied at close").message);
-    database_.close();
   }
+  database_.close();
   lock_ = FolderLock();
 }
 
@@ -220,7 +247,7 @@ ReaderPool::Lease::~Lease() {
     else
       pool_->idle_.push_back(std::move(database_));
   }
-  pool_->returned_.notify_one();
+  pool_->returned_.notify_all();  // a reader, or what waits for all to end
 }
 
 Result<ReaderPool::Lease> ReaderPool::take() {
@@ -228,7 +255,7 @@ Result<ReaderPool::Lease> ReaderPool::take() {
     std::unique_lock lock(mutex_);
     // A read takes milliseconds; ten seconds without a connection means a disk that hangs.
     const bool free = returned_.wait_for(lock, std::chrono::seconds(10),
-                                         [&] { return closed_ || in_use_ < most; });
+                                         [&] { return closed_ || (!paused_ && in_use_ < most); });
     if (closed_) return closed_error();
     if (!free) return fail(503, "store_busy", "the store did not answer for 10 s: see the disk");
     ++in_use_;
@@ -246,6 +273,20 @@ Result<ReaderPool::Lease> ReaderPool::take() {
   }
   (void)database->run("PRAGMA query_only=ON;PRAGMA cache_size=-2048");
   return Lease(*this, std::move(*database));
+}
+
+bool ReaderPool::pause(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  paused_ = true;
+  return returned_.wait_for(lock, patience, [this] { return in_use_ == 0; });
+}
+
+void ReaderPool::resume() {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = false;
+  }
+  returned_.notify_all();
 }
 
 void ReaderPool::close() {

@@ -63,6 +63,8 @@ struct StoreOptions {
   std::filesystem::path data_dir;             // holds aima.db; created 0700
   std::map<Domain, StoreKind> kinds;          // absent: the domain's default
   KeyOptions keys = {};
+  // Where a foreign reader keeps the log from being emptied, writes are refused beyond this.
+  std::int64_t most_log_bytes = std::int64_t{1} << 30;
 };
 
 // An answer kept under an idempotency key.
@@ -78,6 +80,8 @@ struct StoreFacts {        // for system.info and the log
   std::int64_t wal_bytes_at_open = 0;
   double replay_ms = 0;    // first read after open: what a large WAL costs
   std::int64_t commits = 0;
+  std::int64_t checkpoints = 0;  // complete ones
+  std::int64_t log_bytes = 0;    // write-ahead log in use now
   int schema_version = 0;
 };
 
@@ -108,7 +112,9 @@ class Store {
 
   virtual StoreKind kind(Domain domain) const = 0;
   virtual StoreFacts facts() const = 0;
+  // Whether the last write succeeded, or a probe after it (one a second while it did not).
   virtual bool usable() const = 0;
+  virtual std::optional<Error> trouble() const = 0;  // why it is not usable, with status 503
   // Refuses new jobs, finishes queued ones, checkpoints, closes. Idempotent.
   virtual void close() = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/store/checkpointer.h"
 #include "daemon/store/data_folder.h"
 #include "daemon/store/kept_answers.h"
 #include "daemon/store/row_cache.h"
@@ -40,6 +42,9 @@ class ReaderPool {
   };
   void set_path(std::string path) { path_ = std::move(path); }
   Result<Lease> take();
+  // Holds new reads back until resume(); false where one under way outlasts `patience`.
+  bool pause(std::chrono::milliseconds patience);
+  void resume();
   void close();  // waits for the leases in use to come back
 
  private:
@@ -49,6 +54,7 @@ class ReaderPool {
   std::condition_variable returned_;
   std::vector<sqlite::Database> idle_;
   std::size_t in_use_ = 0;
+  bool paused_ = false;
   bool closed_ = false;
 };
 
@@ -68,13 +74,16 @@ class StoreImpl final : public Store {
   StoreKind kind(Domain domain) const override { return kinds_[static_cast<std::size_t>(domain)]; }
   StoreFacts facts() const override;
   bool usable() const override { return usable_ && !closed_; }
+  std::optional<Error> trouble() const override;
   void close() override;
 
  private:
+  using Clock = std::chrono::steady_clock;
   class Writer;  // the Transaction that jobs see
   struct Queued {
     WriteJob job;
     Done done;
+    Clock::time_point since;
   };
   struct Finished {
     Done done;
@@ -84,18 +93,21 @@ class StoreImpl final : public Store {
 
   Result<void> prepare_connection();
   void run_writer();
+  bool work_is_due() const { return closing_ || !queue_.empty() || checkpointer_.finish_due(); }
   void run_group(std::deque<Queued> group);
   Result<Json> run_job(WriteJob& job, const AnswerKeyPtr& key, Transaction& writer, bool& lost);
-  Result<void> begin_job();
   Result<void> keep_answer(const AnswerKey& key, const Result<Json>& answer);
   bool keep_refusal(const AnswerKey& key, const Result<Json>& answer, Transaction& writer,
                     bool& lost);
   StoreKind kind_for(const AnswerKey& key) const;
   void fail_all(std::vector<Finished>& finished, const Error& error);
+  Result<void> begin();
+  Result<void> try_begin();
   Result<void> commit();
-  void checkpoint_if_due();
+  Result<void> log_has_room() const;
   void probe();
   void note_failure(const Error& error);
+  void note_success();
   MemoryTable& memory(Domain domain) { return memory_[static_cast<std::size_t>(domain)]; }
   MemoryTable& kept_in_memory() { return memory_[domain_count]; }
 
@@ -108,15 +120,20 @@ class StoreImpl final : public Store {
   std::atomic<std::int64_t> commits_{0};
   std::atomic<bool> usable_{true};
   std::atomic<bool> closed_{false};
+  mutable std::mutex trouble_mutex_;
+  Error trouble_;  // the last failure of the store itself; guarded by trouble_mutex_
 
   sqlite::Database database_;    // the writer thread's, once it runs
+  bool started_ = false;         // else the files stay as they were found
   bool in_transaction_ = false;  // of the writer thread
   bool in_savepoint_ = false;
-  int wal_pages_ = 0;      // as SQLite's hook tells after each commit
-  int checkpoint_at_ = 0;  // pages of log at which to try again
+  Clock::time_point group_since_;         // when the oldest job of the running group was queued
+  std::optional<Error> no_transaction_;   // why none could be begun for the running group
   int changes_at_last_commit_ = 0;
   std::vector<std::string> changed_;  // ids of the rows that the open transaction updated or erased
   RowCache rows_;
+  Clock::time_point trouble_since_, trouble_told_;
+  Checkpointer checkpointer_;
   ReaderPool readers_;
 
   std::mutex mutex_;

@@ -14,7 +14,7 @@ Result<void> StoreImpl::keep_answer(const AnswerKey& key, const Result<Json>& an
   Result<void> kept;
   if (kind_for(key) == StoreKind::memory)
     kept = kept_answers_.keep(kept_in_memory(), key, answer);
-  else if (kept = begin_job(); kept)
+  else if (kept = begin(); kept)
     kept = kept_answers_.keep(database_, key, answer);
   if (!kept) kept_answers_.group_failed();  // its job goes, and what was cleared away is back
   return kept;

@@ -42,9 +42,10 @@ Result<std::optional<Json>> get_where(sqlite::Database& database, Domain domain,
   return std::optional<Json>(std::move(*object));
 }
 
-// " WHERE a=? AND b=?": fields with a column by it, others through the body.
+// " WHERE a=?1 AND b=?2": fields with a column by it, others through the body.
 std::string condition(const Table& table, const ListQuery& query) {
   std::string sql;
+  int number = 0;
   for (const auto& [field, value] : query.equals) {
     const bool column = field == "id" || std::find(table.columns.begin(), table.columns.end(),
                                                    field) != table.columns.end();
@@ -53,7 +54,8 @@ std::string condition(const Table& table, const ListQuery& query) {
                                    [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
     if (!plain) return " WHERE 0";
     sql += sql.empty() ? " WHERE " : " AND ";
-    sql += column ? field + "=?" : fmt::format("json_extract(body,'$.{}')=?", field);
+    sql += column ? field : fmt::format("json_extract(body,'$.{}')", field);
+    sql += fmt::format("=?{}", ++number);
   }
   return sql;
 }
@@ -64,9 +66,17 @@ int bind_condition(sqlite::Statement& statement, const ListQuery& query) {
   return index;
 }
 
+// Read off the table of counts where that knows, for a filter; whole tables count fast by themselves.
 Result<std::size_t> count(sqlite::Database& database, const Table& table, const ListQuery& query) {
-  auto statement = database.statement(
-      fmt::format("SELECT COUNT(*) FROM {}{}", table.name, condition(table, query)));
+  const bool kept = table.counts != nullptr && !query.equals.empty() &&
+                    std::all_of(query.equals.begin(), query.equals.end(), [&](const auto& field) {
+                      return std::find(table.counted.begin(), table.counted.end(), field.first) !=
+                             table.counted.end();
+                    });
+  auto statement = database.statement(fmt::format("SELECT {} FROM {}{}",
+                                                  kept ? "IFNULL(SUM(n),0)" : "COUNT(*)",
+                                                  kept ? table.counts : table.name,
+                                                  condition(table, query)));
   if (!statement) return tl::unexpected(statement.error());
   bind_condition(*statement, query);
   const int code = statement->step();
@@ -74,15 +84,17 @@ Result<std::size_t> count(sqlite::Database& database, const Table& table, const 
   return static_cast<std::size_t>(statement->integer(0));
 }
 
-// Without a filter, a deep offset is found on the small index of `seq`, not through the bodies.
+// A deep offset is found on an index, whose entries are small, not through the bodies.
 std::string page_sql(const Table& table, const ListQuery& query) {
-  if (query.equals.empty() && query.offset > 0)
-    return fmt::format(
-        "SELECT body FROM {0} WHERE seq>=(SELECT seq FROM {0} INDEXED BY {0}_order ORDER BY seq "
-        "LIMIT 1 OFFSET ?2) ORDER BY seq LIMIT ?1",
-        table.name);
-  return fmt::format("SELECT body FROM {}{} ORDER BY seq LIMIT ? OFFSET ?", table.name,
-                     condition(table, query));
+  const std::string where = condition(table, query);
+  const std::size_t filters = query.equals.size();
+  const std::string order = fmt::format("ORDER BY seq LIMIT ?{}", filters + 1);
+  if (query.offset == 0) return fmt::format("SELECT body FROM {}{} {}", table.name, where, order);
+  const std::string index = where.empty() ? fmt::format(" INDEXED BY {}_order", table.name) : "";
+  return fmt::format(
+      "SELECT body FROM {0}{1}{2} seq>=(SELECT seq FROM {0}{3}{1} ORDER BY seq LIMIT 1 OFFSET ?{4}) "
+      "{5}",
+      table.name, where, where.empty() ? " WHERE" : " AND", index, filters + 2, order);
 }
 
 void bind_columns(sqlite::Statement& statement, const Table& table, const Json& object, int index) {
@@ -115,7 +127,7 @@ Result<Page> list(sqlite::Database& database, Domain domain, const ListQuery& qu
     if (!statement) return tl::unexpected(statement.error());
     const int bound = bind_condition(*statement, query);
     statement->bind(bound + 1, static_cast<std::int64_t>(query.limit));
-    statement->bind(bound + 2, static_cast<std::int64_t>(query.offset));
+    if (query.offset > 0) statement->bind(bound + 2, static_cast<std::int64_t>(query.offset));
     int code = 0;
     while ((code = statement->step()) == SQLITE_ROW) bodies.push_back(statement->text(0));
     if (code != SQLITE_DONE) return tl::unexpected(database.error(code, "cannot read the store"));

@@ -1,26 +1,29 @@
 // The writer thread: takes the whole queue when the last commit ended, gives each job a savepoint,
 // commits once, and only then answers.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <utility>
 
-#include "daemon/base/random.h"
 #include "daemon/log/log.h"
+#include "daemon/store/lock_holder.h"
 #include "daemon/store/schema.h"
-#include "daemon/store/store_impl.h"
-#include "daemon/store/table_sqlite.h"
+#include "daemon/store/transaction.h"
 
 namespace aima {
 namespace {
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 constexpr std::size_t most_jobs_in_group = 512;  // bounds how long the first of a group waits
-constexpr int checkpoint_every_pages = 1000;     // 4 MB of log
-
-Error not_found(Domain domain, const std::string& id) {
-  return Error{404, "not_found", fmt::format("there is no {} '{}'", name_of(domain), id),
-               Json{{"id", id}}};
-}
+// How long a job waits for another program's lock, from when it was queued.
+constexpr milliseconds lock_patience = 5s;
+constexpr milliseconds least_lock_patience = 100ms;
+constexpr auto repeat_complaint = 10s;
+constexpr off_t room_bytes = 1 << 20;  // so much must fit again before a full disk counts as over
 
 Result<Json> run_guarded(WriteJob& job, Transaction& transaction) {
   try {
@@ -37,127 +40,22 @@ void answer(Done& done, Result<Json> result) {
     log_error("store", fmt::format("an answer was lost: {}", error.what()));
   }
 }
-}  // namespace
 
-// Begins the SQLite transaction and the job's savepoint when a job first needs them: jobs on memory
-// tables cost no commit, and still work while the disk does not.
-class StoreImpl::Writer final : public Transaction {
- public:
-  explicit Writer(StoreImpl& store) : store_(store) {}
-
-  Result<std::optional<Json>> get(Domain domain, const std::string& id) override {
-    if (in_memory(domain)) return copy(store_.memory(domain).working().get(id));
-    if (auto ready = begin(); !ready) return tl::unexpected(ready.error());
-    return table_sqlite::get(store_.database_, domain, id);
-  }
-
-  Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) override {
-    if (in_memory(domain)) return copy(store_.memory(domain).working().find_by_name(name));
-    if (auto ready = begin(); !ready) return tl::unexpected(ready.error());
-    return table_sqlite::find_by_name(store_.database_, domain, name);
-  }
-
-  Result<Page> list(Domain domain, const ListQuery& query) override {
-    if (in_memory(domain)) return store_.memory(domain).working().list(query);
-    if (auto ready = begin(); !ready) return tl::unexpected(ready.error());
-    return table_sqlite::list(store_.database_, domain, query);
-  }
-
-  Result<std::string> new_id(Domain domain) override {
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      std::string id = id_prefix_of(domain) + random_hex(8);
-      auto taken = get(domain, id);
-      if (!taken) return tl::unexpected(taken.error());
-      if (!*taken) return id;
-    }
-    return fail(503, "ids_exhausted", fmt::format("no free id for a {}", name_of(domain)));
-  }
-
-  Result<void> insert(Domain domain, const Json& object) override {
-    if (auto free = name_is_free(domain, object); !free) return free;
-    const std::string id = object.at("id").get<std::string>();
-    if (!in_memory(domain)) {
-      if (auto ready = begin(); !ready) return ready;
-      return table_sqlite::insert(store_.database_, domain, object);
-    }
-    if (store_.memory(domain).working().get(id))
-      return fail(409, "conflict", fmt::format("{} '{}' exists already", name_of(domain), id));
-    store_.memory(domain).change(id, std::make_shared<const Json>(object));
-    return {};
-  }
-
-  Result<void> update(Domain domain, const Json& object) override {
-    if (auto free = name_is_free(domain, object); !free) return free;
-    const std::string id = object.at("id").get<std::string>();
-    if (!in_memory(domain)) {
-      if (auto ready = begin(); !ready) return ready;
-      store_.changed_.push_back(id);
-      auto changed = table_sqlite::update(store_.database_, domain, object);
-      if (!changed) return tl::unexpected(changed.error());
-      if (!*changed) return tl::unexpected(not_found(domain, id));
-      return {};
-    }
-    if (!store_.memory(domain).working().get(id)) return tl::unexpected(not_found(domain, id));
-    store_.memory(domain).change(id, std::make_shared<const Json>(object));
-    return {};
-  }
-
-  Result<void> erase(Domain domain, const std::string& id) override {
-    if (!in_memory(domain)) {
-      if (auto ready = begin(); !ready) return ready;
-      store_.changed_.push_back(id);
-      auto gone = table_sqlite::erase(store_.database_, domain, id);
-      if (!gone) return tl::unexpected(gone.error());
-      if (!*gone) return tl::unexpected(not_found(domain, id));
-      return {};
-    }
-    if (!store_.memory(domain).working().get(id)) return tl::unexpected(not_found(domain, id));
-    store_.memory(domain).change(id, nullptr);
-    return {};
-  }
-
- private:
-  bool in_memory(Domain domain) const { return store_.kind(domain) == StoreKind::memory; }
-
-  static Result<std::optional<Json>> copy(const MemoryRows::Object& object) {
-    return object ? std::optional<Json>(*object) : std::nullopt;
-  }
-
-  Result<void> begin() { return store_.begin_job(); }
-
-  Result<void> name_is_free(Domain domain, const Json& object) {
-    const auto name = object.find("name");
-    if (!table_of(domain).unique_names || name == object.end() || !name->is_string()) return {};
-    auto holder = find_by_name(domain, name->get<std::string>());
-    if (!holder) return tl::unexpected(holder.error());
-    if (!*holder || (**holder)["id"] == object.at("id")) return {};
-    const std::string id = (**holder)["id"].get<std::string>();
-    return fail(409, "conflict",
-                fmt::format("the name '{}' is taken by {} {}: choose another, or delete that one",
-                            name->get<std::string>(), name_of(domain), id),
-                Json{{"field", "name"}, {"id", id}});
-  }
-
-  StoreImpl& store_;
-};
-
-Result<void> StoreImpl::begin_job() {
-  if (!in_transaction_) {
-    if (auto begun = database_.run("BEGIN IMMEDIATE"); !begun) return begun;
-    in_transaction_ = true;
-  }
-  if (!in_savepoint_) {
-    if (auto begun = database_.run("SAVEPOINT job"); !begun) return begun;
-    in_savepoint_ = true;
-  }
-  return {};
+// In a file without a name, so that nothing can be left behind.
+bool disk_has_room(const std::filesystem::path& folder) {
+  const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file < 0) return errno != ENOSPC && errno != EDQUOT;
+  const int code = ::fallocate(file, 0, 0, room_bytes) == 0 ? 0 : errno;
+  ::close(file);
+  return code != ENOSPC && code != EDQUOT;
 }
+}  // namespace
 
 void StoreImpl::write(WriteJob job, Done done) {
   {
     const std::lock_guard lock(mutex_);
     if (!closing_) {
-      queue_.push_back({std::move(job), std::move(done)});
+      queue_.push_back({std::move(job), std::move(done), Clock::now()});
       queued_.notify_one();
       return;
     }
@@ -166,44 +64,88 @@ void StoreImpl::write(WriteJob job, Done done) {
 }
 
 void StoreImpl::run_writer() {
-  if (facts_.wal_bytes_at_open > 0) {
-    wal_pages_ = checkpoint_every_pages;  // what a killed daemon left goes into the database now
-    checkpoint_if_due();
-  }
   for (;;) {
     std::deque<Queued> group;
     {
       std::unique_lock lock(mutex_);
-      const auto due = [&] { return closing_ || !queue_.empty(); };
       // A store that failed is tried again every second: no request comes while /ready says 503.
       if (usable_)
-        queued_.wait(lock, due);
+        queued_.wait(lock, [this] { return work_is_due(); });
       else
-        queued_.wait_for(lock, std::chrono::seconds(1), due);
+        queued_.wait_for(lock, 1s, [this] { return work_is_due(); });
       if (queue_.empty() && closing_) return;
       while (!queue_.empty() && group.size() < most_jobs_in_group) {
         group.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
     }
-    if (group.empty())
-      probe();
-    else
+    if (!group.empty())
       run_group(std::move(group));
-    checkpoint_if_due();
+    else if (!usable_)
+      probe();
+    checkpointer_.wait_if_far_behind();
+    if (checkpointer_.finish_due()) checkpointer_.finish(database_, readers_);
   }
+}
+
+Result<void> StoreImpl::log_has_room() const {
+  const std::int64_t bytes = checkpointer_.log_bytes();
+  if (bytes < options_.most_log_bytes) return {};
+  const std::string readers = readers_of_database(options_.data_dir);
+  return fail(503, "store_log_full",
+              fmt::format("the write-ahead log has reached {} MB, because {} reads an old state of "
+                          "the database; nothing was stored: end that program, then try again",
+                          bytes >> 20, readers.empty() ? "another program" : readers));
+}
+
+Result<void> StoreImpl::try_begin() {
+  if (auto room = log_has_room(); !room) return room;
+  const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - group_since_);
+  const auto patience = std::max(lock_patience - waited, least_lock_patience);
+  sqlite3_busy_timeout(database_.handle(), static_cast<int>(patience.count()));
+  auto begun = database_.execute("BEGIN IMMEDIATE");
+  if (begun || begun.error().code != "store_busy") return begun;
+  const std::string writers = writers_of_database(options_.data_dir);
+  return fail(503, "store_busy",
+              fmt::format("another program{} has held the database's write lock for {:.1f} s or "
+                          "more; nothing was stored: let it finish or end it, then try again",
+                          writers.empty() ? "" : ", " + writers + ",",
+                          std::chrono::duration<double>(patience).count()));
+}
+
+Result<void> StoreImpl::begin() {
+  if (!in_transaction_) {
+    // The jobs of one group wait for a lock once, not one after the other.
+    if (no_transaction_) return tl::unexpected(*no_transaction_);
+    if (auto begun = try_begin(); !begun) {
+      no_transaction_ = begun.error();
+      return begun;
+    }
+    in_transaction_ = true;
+  }
+  if (!in_savepoint_) {
+    if (auto begun = database_.execute("SAVEPOINT job"); !begun) return begun;
+    in_savepoint_ = true;
+  }
+  return {};
 }
 
 // Writes the version it has read: a change of nothing, but through the log and its fsync.
 void StoreImpl::probe() {
+  bool was_full = false;
+  {
+    const std::lock_guard lock(trouble_mutex_);
+    was_full = trouble_.code == "disk_full";
+  }
+  if (!log_has_room() || (was_full && !disk_has_room(options_.data_dir))) return;
+  sqlite3_busy_timeout(database_.handle(), 0);
   const std::string sql =
       fmt::format("BEGIN IMMEDIATE;PRAGMA user_version={};COMMIT", schema_version());
   if (auto written = database_.run(sql.c_str()); !written) {
     if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
     return;
   }
-  usable_ = true;
-  log_info("store", "the store can be written to again");
+  note_success();
 }
 
 void StoreImpl::fail_all(std::vector<Finished>& finished, const Error& error) {
@@ -225,8 +167,9 @@ Result<Json> StoreImpl::run_job(WriteJob& job, const AnswerKeyPtr& key, Transact
     if (auto kept = keep_answer(*key, result); !kept) result = tl::unexpected(kept.error());
   lost = in_transaction_ && sqlite3_get_autocommit(database_.handle());
   if (!lost && in_savepoint_) {
-    const char* end = result ? "RELEASE job" : "ROLLBACK TO job;RELEASE job";
-    if (auto ended = database_.run(end); !ended) {
+    auto ended = result ? Result<void>() : database_.execute("ROLLBACK TO job");
+    if (ended) ended = database_.execute("RELEASE job");
+    if (!ended) {
       lost = true;
       if (result) result = tl::unexpected(ended.error());
       if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
@@ -239,6 +182,8 @@ Result<Json> StoreImpl::run_job(WriteJob& job, const AnswerKeyPtr& key, Transact
 void StoreImpl::run_group(std::deque<Queued> group) {
   std::vector<Finished> finished;
   finished.reserve(group.size());
+  group_since_ = group.front().since;
+  no_transaction_.reset();
   Writer writer(*this);
   for (auto& queued : group) {
     bool lost = false;
@@ -258,6 +203,9 @@ void StoreImpl::run_group(std::deque<Queued> group) {
   if (auto committed = commit(); !committed) {
     note_failure(committed.error());
     fail_all(finished, committed.error());
+    // The refused group may lie whole in the log, only not synced: a crash now would bring it back.
+    // Whatever is written next is written over it.
+    probe();
   }
   for (auto& table : memory_) table.publish();
   for (auto& job : finished) {
@@ -272,7 +220,7 @@ Result<void> StoreImpl::commit() {
   const int before = sqlite3_total_changes(database_.handle());
   const auto state_before = rows_.state();  // nobody else can commit: our transaction writes
   const auto changed = std::exchange(changed_, {});
-  if (auto done = database_.run("COMMIT"); !done) {  // disk full rolls back by itself
+  if (auto done = database_.execute("COMMIT"); !done) {  // disk full rolls back by itself
     if (!sqlite3_get_autocommit(database_.handle())) (void)database_.run("ROLLBACK");
     return done;
   }
@@ -280,26 +228,32 @@ Result<void> StoreImpl::commit() {
   if (before != changes_at_last_commit_) {
     changes_at_last_commit_ = before;
     ++commits_;
-    if (!usable_.exchange(true)) log_info("store", "the store can be written to again");
+    if (!usable_) note_success();
   }
   return {};
 }
 
+// The store's own failures make it unusable until a write succeeds; one line tells of many.
 void StoreImpl::note_failure(const Error& error) {
   if (!error.code.starts_with("store_") && error.code != "disk_full") return;
-  if (error.code != "disk_full") usable_ = false;
-  log_error("store", error.message);
+  const auto now = Clock::now();
+  bool is_new = false;
+  {
+    const std::lock_guard lock(trouble_mutex_);
+    is_new = usable_ || trouble_.code != error.code;
+    trouble_ = error;
+  }
+  if (usable_.exchange(false)) trouble_since_ = now;
+  if (!is_new && now - trouble_told_ < repeat_complaint) return;
+  trouble_told_ = now;
+  log_error("store", fmt::format("writes fail, reads go on, trying again every second: {}",
+                                 error.message));
 }
 
-void StoreImpl::checkpoint_if_due() {
-  // SQLite counts pages from the log's start, and starts anew once all of it is in the database.
-  if (wal_pages_ < checkpoint_at_ - checkpoint_every_pages) checkpoint_at_ = 0;
-  if (wal_pages_ < std::max(checkpoint_at_, checkpoint_every_pages)) return;
-  const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
-                                             nullptr, nullptr);
-  if (code != SQLITE_OK && code != SQLITE_BUSY)
-    log_warn("store", database_.error(code, "cannot checkpoint the write-ahead log").message);
-  // With a reader in the way, trying at every commit would sort the whole log each time.
-  checkpoint_at_ = wal_pages_ + checkpoint_every_pages;
+void StoreImpl::note_success() {
+  if (usable_.exchange(true)) return;
+  const std::chrono::duration<double> lasted = Clock::now() - trouble_since_;
+  log_info("store", fmt::format("the store can be written to again, after {:.1f} s",
+                                lasted.count()));
 }
 }  // namespace aima
