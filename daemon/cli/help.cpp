@@ -20,11 +20,16 @@ constexpr std::string_view kGlobals =
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
 std::string aligned(const Rows& rows) {
+  const auto columns = [](const std::string& text) {  // code points: "…" is one
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
+      return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
+    }));
+  };
   std::size_t width = 0;
-  for (const auto& [left, right] : rows) width = std::max(width, left.size());
+  for (const auto& [left, right] : rows) width = std::max(width, columns(left));
   std::string out;
   for (const auto& [left, right] : rows) {
-    out += "  " + left + std::string(width + 2 - left.size(), ' ') + right + "\n";
+    out += "  " + left + std::string(width + 2 - columns(left), ' ') + right + "\n";
   }
   return out;
 }

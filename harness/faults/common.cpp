@@ -15,6 +15,19 @@
 #include "harness/target/process_info.h"
 
 namespace harness {
+namespace {
+
+// Beside the harness in a build folder, in libexec where it is installed.
+std::string holder_program() {
+  const std::string here = executable_folder();
+  for (const char* folder : {"/", "/../libexec/aima-harness/"}) {
+    const std::string program = here + folder + "aima-hold-database";
+    if (::access(program.c_str(), X_OK) == 0) return program;
+  }
+  return here + "/aima-hold-database";
+}
+
+}  // namespace
 
 Result<Child*> running_daemon(Session& session, const std::string& fault) {
   if (session.daemon_running()) return session.daemon.get();
@@ -59,7 +72,7 @@ Result<Json> leave_holder_to_sweep(const Json&, const Limit&) {
 Result<std::string> Holder::hold(const Session& session, const std::string& how,
                                  const std::string& database, const Limit& limit) {
   SpawnOptions options;
-  options.argv = {executable_folder() + "/aima-hold-database", how, database};
+  options.argv = {holder_program(), how, database};
   options.environment = {{"AIMA_RUN", session.run_id}};
   auto child = Child::spawn(options);
   if (!child) return tl::unexpected(child.error());
