@@ -137,6 +137,35 @@ TEST(RowCache, ReadersBesideAWriterNeverGoBack) {
   EXPECT_EQ(wrong, 0);
 }
 
+// One commit of ours carries the other rows over; where a second one follows at once, it may have
+// changed any of them.
+TEST(RowCache, OnlyASingleCommitIsCarriedOver) {
+  TestFolder folder;
+  auto store = open_row_store(folder);
+  create_model(*store, "one");
+  const std::string path = (folder.path() / "aima.db").string();
+  auto ours = sqlite::Database::open(path, SQLITE_OPEN_READWRITE, 1000);
+  auto theirs = sqlite::Database::open(path, SQLITE_OPEN_READWRITE, 1000);
+  ASSERT_TRUE(ours && theirs && ours->number("SELECT COUNT(*) FROM models"));
+  RowCache cache;
+  cache.watch(*ours);
+  const auto text = std::make_shared<const std::string>("text");
+  for (const bool twice : {false, true}) {
+    const auto before = cache.state();
+    for (const char* id : {"changed", "other"}) cache.put(Domain::model, id, text, before);
+    ASSERT_EQ(cache.find(Domain::model, "changed"), text);
+    ASSERT_TRUE(ours->run("UPDATE models SET status='ready'"));
+    if (twice) {
+      ASSERT_TRUE(theirs->run("UPDATE models SET status='error'"));
+    }
+    EXPECT_EQ(cache.find(Domain::model, "other"), nullptr) << "before anybody has said what changed";
+    cache.committed(before, {"changed"});
+    EXPECT_EQ(cache.find(Domain::model, "changed"), nullptr);
+    EXPECT_EQ(cache.find(Domain::model, "other"), twice ? nullptr : text);
+  }
+  cache.unwatch();
+}
+
 // More than two generations hold, and a row that is asked for all the time stays.
 TEST(RowCache, IsBounded) {
   TestFolder folder;
