@@ -244,7 +244,7 @@ TEST(Client, StreamsPieceByPieceUntilTheReceiverHasEnough) {
 // The kept connection is closed just when the next request has been sent: only what may be asked
 // twice is asked twice.
 TEST(Client, OnlyWhatIsRepeatableIsSentAgain) {
-  int turn = 0;
+  std::atomic<int> turn{0};
   TestServer server([&](int fd) {
     read_request(fd);
     put(fd, "HTTP/1.1 204 No Content\r\n\r\n");

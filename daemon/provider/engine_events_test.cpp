@@ -40,6 +40,16 @@ TEST_F(EngineEvents, AStreamThatEndedIsFollowedAgainWithALookAtAll) {
   EXPECT_TRUE(comes_true([&] { return on.fake.event_streams() == 1; }));
 }
 
+TEST_F(EngineEvents, WhatHappenedWhileTheEngineWasAwayIsSeenOnItsReturn) {
+  const std::string id = begin();
+  on.fake.vanish(true);
+  EXPECT_TRUE(comes_true([&] { return on.is_unverified(id); }));
+  on.fake.die(id, 137);  // nobody listens
+  on.fake.come_back();
+  EXPECT_TRUE(comes_true([&] { return on.row(id)["status"] == "failed"; }));
+  EXPECT_FALSE(on.is_unverified(id));
+}
+
 TEST_F(EngineEvents, WhatCannotBeUnderstoodIsALookAtAll) {
   const std::string id = begin();
   on.fake.die(id, 137, false);

@@ -45,6 +45,9 @@ TEST_P(EngineFaults, AreErrorsInTimeAndLeaveNothing) {
   const auto begun = Clock::now();
   const auto result = on.bench.call(ours, {{"id", id}});
   EXPECT_LT(Clock::now() - begun, 3s);
+  if (operation == "start") {
+    EXPECT_EQ(result.has_value(), manner != Manner::silent) << "what the container says counts";
+  }
   if (ours == "status") {
     ASSERT_TRUE(result.has_value());
     if (!may_succeed(operation, manner)) {
@@ -59,6 +62,10 @@ TEST_P(EngineFaults, AreErrorsInTimeAndLeaveNothing) {
     }
   } else {
     EXPECT_TRUE(may_succeed(operation, manner)) << result->dump();
+  }
+  if (operation == "create" && (manner == Manner::cut || manner == Manner::closed)) {
+    EXPECT_EQ(on.row(id)["status"], "failed") << "the engine talks: there is nothing to wait for";
+    EXPECT_EQ(on.fake.containers(), 0);
   }
   on.fake.behave();
   // What the row says and what the engine has agree again, without anybody's help.
