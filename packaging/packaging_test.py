@@ -48,7 +48,7 @@ class Pages(unittest.TestCase):
 
     def test_every_setting_is_described(self):
         keys = manual.known_settings(AIMA)
-        self.assertEqual(sorted(keys), sorted(manual.SETTINGS),
+        self.assertEqual([key for key in keys if key not in manual.SETTINGS], [],
                          "packaging/manual.py: SETTINGS says what each key means")
         text = (MADE / "aima.toml").read_text()
         with tempfile.TemporaryDirectory() as folder:  # the example is valid, each key with its default

@@ -448,6 +448,29 @@ class Doctor(unittest.TestCase):
             self.rows = {item["check"]: item for item in json.loads(done.stdout)["items"]}
             self.only("disk", "broken", word)
 
+    def test_containers(self):
+        if not os.environ.get("AIMA_TEST_DOCKER"):
+            self.skipTest("needs a container engine and the fixture image")
+        self.config.write_text(self.config.read_text().replace('"native"', '"docker"'))
+        self.environment["AIMA_ENGINE_VLLM_IMAGE"] = "aima-fixture-engine:latest"
+        self.start()
+        service = self.service()
+        container = "aima-" + service["id"]
+        try:
+            self.doctor(status=0, unchanged=False)
+            self.assertIn("1 services, 1 engines: rows and engines agree", self.rows["services"]["found"])
+            self.end(signal.SIGKILL)
+            self.doctor(status=0)
+            seen = json.loads(subprocess.run(["docker", "inspect", container], capture_output=True,
+                                             check=True).stdout)[0]
+            self.assertTrue(seen["State"]["Running"], "the doctor touched a container")
+            self.doctor(status=2, environment={"DOCKER_HOST": f"unix://{self.folder}/none"})
+            self.assertIn("1 services run on it", self.rows["provider"]["found"])
+        finally:
+            subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=True)
+        self.doctor(status=1)
+        self.only("services", "warning", f"{service['id']} (m-vllm) reads running, but nothing carries")
+
     def test_no_room_for_a_copy(self):
         if os.geteuid() != 0:
             self.skipTest("needs root: it mounts a small file system")
