@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "daemon/gateway/port_holder.h"
 #include "daemon/log/log.h"
@@ -18,12 +20,15 @@ using boost::system::error_code;
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int quiet_ms = 2;
+constexpr std::chrono::milliseconds longest_unfiltered{20};
 
 // Classic BPF on a listening TCP socket sees the segment from its TCP header on: byte 13 holds the
 // flags. A pure SYN (SYN without ACK) is dropped, everything else passes: the last ACKs of
 // handshakes under way must come through. The dropped client retransmits and is then refused.
-void drop_new_connections(int descriptor) {
+bool drop_new_connections(int descriptor) {
   std::array<sock_filter, 5> code{{
       {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
       {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},
@@ -32,9 +37,11 @@ void drop_new_connections(int descriptor) {
       {BPF_RET | BPF_K, 0, 0, 0xffffffff},
   }};
   sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
-    log_warn("gateway", "no filter on the listener: connections arriving now may be reset");
-  }
+  if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0) return true;
+  log_info("gateway", std::string("no filter on the listener (") + std::strerror(errno) +
+                          "): a connection that arrives as it closes may be reset; a socket unit "
+                          "(aima.socket) loses none");
+  return false;
 }
 
 }  // namespace
@@ -99,9 +106,10 @@ void Listener::accept_next() {
   });
 }
 
-int Listener::accept_queued() {
+int Listener::accept_queued(Clock::time_point until) {
   int count = 0;
   for (;;) {
+    if (Clock::now() >= until) return count;
     error_code error;
     tcp::socket socket(acceptor_.get_executor());
     acceptor_.accept(socket, error);
@@ -120,13 +128,14 @@ int Listener::stop() {
     retry_.cancel();
     return 0;
   }
-  drop_new_connections(acceptor_.native_handle());
+  const bool filtered = drop_new_connections(acceptor_.native_handle());
+  const auto until = filtered ? Clock::time_point::max() : Clock::now() + longest_unfiltered;
   acceptor_.cancel(ignored);
   retry_.cancel();
-  int count = accept_queued();
+  int count = accept_queued(until);
   for (pollfd watched{acceptor_.native_handle(), POLLIN, 0}; poll(&watched, 1, quiet_ms) > 0;) {
-    const int more = accept_queued();
-    if (more == 0) break;  // readable but not acceptable: no descriptors left
+    const int more = accept_queued(until);
+    if (more == 0) break;  // out of time; or readable but not acceptable: no descriptors left
     count += more;
   }
   acceptor_.close(ignored);

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -31,12 +32,14 @@ class Listener {
   // Closes the socket. An inherited one with its queue as it is: the next daemon accepts what waits
   // there. Of our own, connections whose handshake was
   // complete are accepted and handed on first: new SYNs are dropped by a filter, the queue is emptied
-  // until it has been quiet for 2 ms. Blocks that long. Answers how many were taken out of the queue.
+  // until it has been quiet for 2 ms. Blocks that long. Where the kernel refuses the filter (some want
+  // CAP_NET_ADMIN) new ones go on coming: then for 20 ms at most, and one that comes in the very
+  // moment of the close is reset. Answers how many were taken out of the queue.
   int stop();
 
  private:
   void accept_next();
-  int accept_queued();
+  int accept_queued(std::chrono::steady_clock::time_point until);
 
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
