@@ -14,7 +14,7 @@ namespace aima {
 namespace {
 using namespace std::chrono_literals;
 constexpr std::int64_t first_warning_bytes = 64 << 20;
-constexpr auto read_patience = 50ms;  // for our own reads, which take milliseconds
+constexpr auto read_patience = 500ms;  // for our own reads, which take milliseconds
 }  // namespace
 
 Result<void> Checkpointer::start(const std::filesystem::path& folder,
@@ -85,6 +85,8 @@ void Checkpointer::take_in(const Pass& pass) {
     next_at_ = std::min(next_at_, pages_.load());  // the writer was faster: at once again
   } else {
     overdue_ = true;  // a reader is in the way, or the disk
+    // Our own readers, one always under way, can be held back: the writer does.
+    if (pages_ >= 2 * every_pages) finish_due_ = true;
   }
 }
 
@@ -119,14 +121,16 @@ void Checkpointer::run() {
 void Checkpointer::finish(sqlite::Database& writer, ReaderPool& readers) {
   Pass done = pass(writer, SQLITE_CHECKPOINT_PASSIVE);
   bool complete = done.code == SQLITE_OK && done.in_log == done.copied;
-  const bool long_due = pages_ >= 2 * every_pages;  // reads in a row kept it from beginning anew
+  // Reads in a row, one always under way, keep the log from being copied to its end, or from
+  // beginning anew: they are held back for a moment.
+  const bool long_due = pages_ >= 2 * every_pages;
   bool cut = true;
-  if (complete && (long_due || file_bytes() > kept_bytes + every_pages * frame_bytes)) {
+  if (long_due || (complete && file_bytes() > kept_bytes + every_pages * frame_bytes)) {
     sqlite3_busy_timeout(writer.handle(), 0);
-    const bool quiet = readers.pause(read_patience);
-    if (quiet) cut = pass(writer, SQLITE_CHECKPOINT_TRUNCATE).code == SQLITE_OK;
+    cut = readers.pause(read_patience) &&
+          pass(writer, SQLITE_CHECKPOINT_TRUNCATE).code == SQLITE_OK;
     readers.resume();
-    cut = cut && quiet;
+    complete = complete || cut;
     if (cut) pages_ = 0;
   }
   const std::lock_guard lock(mutex_);

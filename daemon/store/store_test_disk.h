@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,10 @@ class CutDisk {
     };
     vfs.xDelete = [](sqlite3_vfs*, const char* name, int sync) {
       if (const int code = change()) return code;
-      journal().erase(name);
+      {
+        const std::lock_guard lock(guard());
+        journal().erase(name);
+      }
       return real()->xDelete(real(), name, sync);
     };
     sqlite3_vfs_register(&vfs, 1);
@@ -50,8 +54,6 @@ class CutDisk {
     state() = {0, call, -1, then};
   }
   static void fail_from(int call) { state() = {0, -1, call, Unsynced::kept}; }
-  static void work_again() { state() = {}; }
-  static int calls() { return state().count; }
 
  private:
   struct State {
@@ -73,6 +75,10 @@ class CutDisk {
     static sqlite3_vfs* vfs = nullptr;
     return vfs;
   }
+  static std::mutex& guard() {  // of state() and journal()
+    static std::mutex mutex;
+    return mutex;
+  }
   static State& state() {
     static State value;
     return value;
@@ -86,6 +92,7 @@ class CutDisk {
 
   // Called before each change; the call itself then does not happen.
   static int change() {
+    const std::lock_guard lock(guard());
     State& now = state();
     ++now.count;
     if (now.cut > 0 && now.count >= now.cut) cut();
@@ -108,6 +115,7 @@ class CutDisk {
     ::_exit(1);
   }
   static void remember(File* file, sqlite3_int64 at, int bytes) {
+    const std::lock_guard lock(guard());
     if (state().cut < 0) return;
     Undo undo{at, {}, 0};
     file->inner->pMethods->xFileSize(file->inner, &undo.size);
@@ -140,7 +148,10 @@ class CutDisk {
     };
     methods.xSync = [](sqlite3_file* file, int flags) {
       if (const int code = change()) return code;
-      journal().erase(own(file)->name);
+      {
+        const std::lock_guard lock(guard());
+        journal().erase(own(file)->name);
+      }
       return in(file)->pMethods->xSync(in(file), flags);
     };
     add_plain_methods(methods);
