@@ -9,6 +9,7 @@
 #include "daemon/log/log.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/store_impl.h"
+#include "daemon/store/sync_counter.h"
 #include "daemon/store/table_sqlite.h"
 #include "daemon/store/upgrade.h"
 
@@ -37,6 +38,7 @@ const char* id_prefix_of(Domain domain) { return names[static_cast<std::size_t>(
 StoreKind default_kind_of(Domain domain) { return names[static_cast<std::size_t>(domain)].kind; }
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  count_syncs();
   auto store = std::make_unique<StoreImpl>(options);
   if (auto started = store->start(); !started) return tl::unexpected(started.error());
   return store;
@@ -198,9 +200,15 @@ Result<Page> StoreImpl::list(Domain domain, const ListQuery& query) {
 
 StoreFacts StoreImpl::facts() const {
   StoreFacts facts = facts_;
+  facts.jobs = jobs_;
+  facts.groups = groups_;
   facts.commits = commits_;
   facts.checkpoints = checkpointer_.checkpoints();
   facts.log_bytes = checkpointer_.log_bytes();
+  facts.fsyncs = syncs_counted();
+  std::error_code gone;
+  const auto bytes = std::filesystem::file_size(database_path(options_.data_dir) += "-wal", gone);
+  facts.wal_bytes = gone ? 0 : static_cast<std::int64_t>(bytes);
   return facts;
 }
 

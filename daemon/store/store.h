@@ -79,9 +79,13 @@ bool is_worth_keeping(const Result<Json>& answer);
 struct StoreFacts {        // for system.info and the log
   std::int64_t wal_bytes_at_open = 0;
   double replay_ms = 0;    // first read after open: what a large WAL costs
+  std::int64_t jobs = 0;     // writes asked for, refused ones too
+  std::int64_t groups = 0;   // in which they were taken
   std::int64_t commits = 0;
   std::int64_t checkpoints = 0;  // complete ones
   std::int64_t log_bytes = 0;    // write-ahead log in use now
+  std::int64_t fsyncs = 0;   // of database and log
+  std::int64_t wal_bytes = 0;  // the log's file now
   int schema_version = 0;
 };
 

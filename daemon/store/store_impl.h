@@ -117,6 +117,8 @@ class StoreImpl final : public Store {
   KeptAnswers kept_answers_;
   FolderLock lock_;
   StoreFacts facts_;
+  std::atomic<std::int64_t> jobs_{0};
+  std::atomic<std::int64_t> groups_{0};
   std::atomic<std::int64_t> commits_{0};
   std::atomic<bool> usable_{true};
   std::atomic<bool> closed_{false};

@@ -79,6 +79,8 @@ void StoreImpl::run_writer() {
         queue_.pop_front();
       }
     }
+    jobs_ += static_cast<std::int64_t>(group.size());
+    groups_ += group.empty() ? 0 : 1;
     if (!group.empty())
       run_group(std::move(group));
     else if (!usable_)
