@@ -51,6 +51,11 @@ Result<void> set(Globals& globals, const std::string& flag, const std::string& v
   return {};
 }
 
+// What a key may be made of (CONTRACT.md, section 6). A line break in it would begin a header.
+bool fits_a_header(const std::string& key) {
+  return std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 void set_from_environment(const Environment& environment, Globals& globals) {
   if (const auto server = environment("AIMA_SERVER"); server && !server->empty()) {
     globals.server = *server;
@@ -106,6 +111,11 @@ Result<Words> take_globals(const std::vector<std::string>& words, const Environm
       const std::string value = equals == std::string::npos ? words[++i] : word.substr(equals + 1);
       if (auto done = set(globals, flag, value); !done && !first) first = done.error();
     }
+  }
+  if (!first && !fits_a_header(globals.api_key)) {
+    first = usage("the API key (--api-key or AIMA_API_KEY) has a blank or a character that no "
+                  "header can carry; is a newline at its end?")
+                .value();
   }
   while (globals.server.size() > 1 && globals.server.ends_with('/')) globals.server.pop_back();
   if (first) return tl::unexpected(*first);

@@ -94,6 +94,15 @@ TEST(Parse, EnvironmentGivesWayToFlags) {
   EXPECT_EQ(typed.result->globals.server, "http://here:2");
 }
 
+TEST(Parse, AKeyThatNoHeaderCanCarryIsRefusedAndNotShown) {
+  for (const char* key : {"sesame\n", "sesame word", "sesame\r\nX-Evil: 1", "s\xc3\xa9same"}) {
+    const auto parsed = parse_words({"status"}, {{"AIMA_API_KEY", key}});
+    ASSERT_FALSE(parsed.result) << key;
+    EXPECT_THAT(parsed.result.error().message, HasSubstr("AIMA_API_KEY")) << key;
+    EXPECT_THAT(parsed.result.error().message, testing::Not(HasSubstr("same"))) << key;
+  }
+}
+
 TEST(Parse, UnknownWordsAreAnsweredWithTheNearest) {
   EXPECT_THAT(refusal("modle list"), HasSubstr("did you mean \"model\""));
   EXPECT_THAT(refusal("model lst"), HasSubstr("did you mean \"list\""));

@@ -1,31 +1,25 @@
-// The merge of defaults, file and flags, and the check of every value. One row per setting.
+// The merge of defaults, file and flags, and the check of every value. One row per setting; those
+// of [security] and [limits] are in settings_guard.cpp.
 #include "daemon/config/config.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <vector>
 
+#include "daemon/config/address.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/duration.h"
+#include "daemon/config/settings.h"
 
 namespace aima {
 namespace {
 
-using Fault = std::optional<std::string>;  // what is wrong with a value; nothing: it is set
-
+constexpr std::array<std::string_view, 5> sections{"stores.", "log.", "inference.", "security.",
+                                                   "limits."};
 constexpr std::array<std::string_view, 6> store_domains{"model", "service",  "catalog",
                                                         "skill", "pipeline", "alert"};
-
-std::optional<int> whole_number(std::string_view text, int least, int most) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  if (value < least || value > most) return std::nullopt;
-  return value;
-}
 
 Fault one_of(std::string& target, const std::string& value,
              std::initializer_list<std::string_view> words) {
@@ -40,38 +34,13 @@ Fault one_of(std::string& target, const std::string& value,
   return "\"" + value + "\" is not one of " + list;
 }
 
-bool is_loopback(const std::string& host) {
-  if (host == "::1") return true;
-  if (!host.starts_with("127.")) return false;
-  int parts = 0;
-  for (std::size_t begin = 0; begin <= host.size(); ++parts) {
-    const auto dot = std::min(host.find('.', begin), host.size());
-    if (!whole_number(std::string_view(host).substr(begin, dot - begin), 0, 255)) return false;
-    begin = dot + 1;
-  }
-  return parts == 4;
-}
-
 Fault set_addr(Config& config, const std::string& value) {
-  const auto colon = value.rfind(':');
-  const auto port =
-      colon == std::string::npos ? std::nullopt : whole_number(value.substr(colon + 1), 0, 65535);
-  if (!port) {
-    return "\"" + value + "\" is not HOST:PORT (for example 127.0.0.1:9090; port 0 takes any)";
-  }
-  std::string host = value.substr(0, colon);
-  if (host == "localhost" || host.empty()) host = "127.0.0.1";
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  if (!is_loopback(host)) {
-    return "\"" + value +
-           "\" is not a loopback address (127.x.y.z, localhost or [::1]): without "
-           "API keys aima listens on this machine only; put a proxy with access control before it";
-  }
-  config.host = host;
+  auto address = parse_listen_address(value);
+  if (!address) return address.error();
+  config.host = std::move(address->host);
+  config.port = address->port;
+  config.loopback = address->loopback;
   config.addr_given = true;
-  config.port = static_cast<std::uint16_t>(*port);
   return std::nullopt;
 }
 
@@ -103,15 +72,8 @@ Fault set_data_dir(Config& config, const std::string& value) {
   return std::nullopt;
 }
 
-struct Setting {
-  std::string_view key;  // in the file; the flag is --key with '_' as '-'
-  std::function<Fault(Config&, const std::string&)> set;
-  std::optional<std::string> StartOptions::*flag = nullptr;
-  std::string_view flag_name;
-};
-
 const std::vector<Setting>& settings() {
-  static const std::vector<Setting> rows{
+  static const std::vector<Setting> rows = with_guard_settings({
       {"addr", set_addr, &StartOptions::addr, "--addr"},
       {"data_dir", set_data_dir, &StartOptions::data_dir, "--data-dir"},
       {"shutdown_timeout",
@@ -137,9 +99,8 @@ const std::vector<Setting>& settings() {
        },
        &StartOptions::log_format, "--log-format"},
       {"inference.timeout",
-       [](Config& c, const std::string& v) { return set_duration(c.inference_timeout, v); },
-       nullptr, ""},
-  };
+       [](Config& c, const std::string& v) { return set_duration(c.inference_timeout, v); }},
+  });
   return rows;
 }
 
@@ -161,6 +122,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string unknown_key(const std::string& key) {
   std::vector<std::string> known;
   for (const auto& setting : settings()) known.emplace_back(setting.key);
+  known.emplace_back(api_keys_key);
   known.emplace_back("stores.all");
   for (const auto domain : store_domains) known.push_back("stores." + std::string(domain));
   const auto nearest = std::min_element(
@@ -206,16 +168,20 @@ tl::expected<void, ConfigError> apply_file(Config& config, const std::string& na
     Fault fault;
     const auto row = std::find_if(settings().begin(), settings().end(),
                                   [&](const Setting& s) { return s.key == entry.key; });
-    if (row != settings().end()) {
-      fault = row->set(config, entry.value);
+    const bool is_section =
+        std::find(sections.begin(), sections.end(), entry.key) != sections.end();
+    if (entry.key == api_keys_key) {
+      fault = set_api_keys(config, entry);
+    } else if (row != settings().end()) {
+      fault = entry.is_list ? "a list; one value is wanted" : row->set(config, entry.value);
       if (fault) fault = entry.key + ": " + *fault;
-    } else if (entry.key.starts_with("stores.") && entry.key.size() > 7) {
+    } else if (entry.key.starts_with("stores.") && !is_section) {
       const std::string domain = entry.key.substr(7);
       const bool known = domain == "all" || std::find(store_domains.begin(), store_domains.end(),
                                                       domain) != store_domains.end();
       fault = known ? check_store(domain, entry.value) : Fault(unknown_key(entry.key));
       stores[domain] = entry.value;
-    } else if (!(entry.key == "stores." || entry.key == "log." || entry.key == "inference.")) {
+    } else if (!is_section) {
       fault = unknown_key(entry.key);
     }
     if (fault) {
@@ -254,6 +220,8 @@ tl::expected<Config, ConfigError> load_config(const StartOptions& options) {
     }
   }
   if (auto done = apply_flags(config, options); !done) return tl::unexpected(done.error());
+  if (auto done = apply_key_environment(config); !done) return tl::unexpected(done.error());
+  if (auto done = check_address(config, options); !done) return tl::unexpected(done.error());
   if (config.data_dir.empty()) {
     const char* home = std::getenv("HOME");
     if (home == nullptr || *home == '\0') {

@@ -6,13 +6,21 @@
 //   [stores]     all = "memory" | "sqlite", or one key per domain
 //   [log]        level = "info"  format = "text"
 //   [inference]  timeout = "300s"   how long an engine may be silent before a chat answers 504
+//   [security]   api_keys = ["…"]   api_keys_file = "/etc/aima/keys"   one a line
+//                rate_limit = 50    requests a second and client address; 0 (the default): no limit
+//                rate_burst = 100   at once after a pause; default: as many as rate_limit
+//   [limits]     header_bytes body_bytes header_timeout body_timeout idle_timeout write_timeout
+//                connections        (gateway/limits.h has the defaults)
+// Environment: HOME, AIMA_API_KEYS (one,two), AIMA_API_KEYS_FILE. Keys of all places hold together.
 #pragma once
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -20,8 +28,26 @@
 
 namespace aima {
 
+// [limits]; absent: the gateway's default.
+struct LimitSettings {
+  std::optional<std::int64_t> header_bytes;
+  std::optional<std::int64_t> body_bytes;
+  std::optional<std::int64_t> connections;
+  std::optional<std::chrono::milliseconds> header_timeout;
+  std::optional<std::chrono::milliseconds> body_timeout;
+  std::optional<std::chrono::milliseconds> idle_timeout;
+  std::optional<std::chrono::milliseconds> write_timeout;
+};
+
+struct SecuritySettings {
+  std::vector<std::string> api_keys;       // of all places; empty: every client is let in
+  std::optional<std::int64_t> rate_limit;  // requests a second and client address; 0: no limit
+  std::optional<std::int64_t> rate_burst;
+};
+
 struct Config {
-  std::string host = "127.0.0.1";  // a loopback address, as digits
+  std::string host = "127.0.0.1";  // as digits; not loopback only where there are API keys
+  bool loopback = true;
   std::uint16_t port = 9090;       // 0: any free one
   std::filesystem::path data_dir;  // absolute
   bool addr_given = false;         // by flag or file, not the default
@@ -33,6 +59,8 @@ struct Config {
   std::string log_level = "info";
   std::string log_format = "text";
   std::chrono::milliseconds inference_timeout{300'000};
+  SecuritySettings security;
+  LimitSettings limits;
   std::filesystem::path file;        // the config file read; empty: none
   bool log_level_from_flag = false;  // a flag outlives a re-read of the file
 };

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 namespace aima {
 namespace {
@@ -16,6 +18,17 @@ std::string at(const std::filesystem::path& path, unsigned line) {
   return path.string() + ":" + std::to_string(line) + ": ";
 }
 
+// Nothing where something else than strings is in it.
+std::optional<std::vector<std::string>> strings_of(const toml::array& array) {
+  std::vector<std::string> list;
+  for (const toml::node& node : array) {
+    const auto* text = node.as_string();
+    if (text == nullptr) return std::nullopt;
+    list.push_back(text->get());
+  }
+  return list;
+}
+
 tl::expected<void, std::string> flatten(const std::filesystem::path& path, const toml::table& table,
                                         const std::string& prefix, Entries& entries) {
   for (const auto& [key, node] : table) {
@@ -24,20 +37,28 @@ tl::expected<void, std::string> flatten(const std::filesystem::path& path, const
     if (const toml::table* inner = node.as_table()) {
       if (prefix.empty()) {
         if (auto done = flatten(path, *inner, name + ".", entries); !done) return done;
-        if (inner->empty()) entries.push_back({name + ".", "", line});
+        if (inner->empty()) entries.push_back({name + ".", "", line, false, {}});
         continue;
       }
     } else if (const auto* text = node.as_string()) {
-      entries.push_back({name, text->get(), line});
+      entries.push_back({name, text->get(), line, false, {}});
       continue;
     } else if (const auto* number = node.as_integer()) {
-      entries.push_back({name, std::to_string(number->get()), line});
+      entries.push_back({name, std::to_string(number->get()), line, false, {}});
+      continue;
+    } else if (const auto* array = node.as_array()) {
+      auto list = strings_of(*array);
+      if (!list) {
+        return tl::unexpected(at(path, line) + "\"" + name +
+                              "\" is a list of other things than strings");
+      }
+      entries.push_back({name, "", line, true, std::move(*list)});
       continue;
     }
     std::ostringstream kind;
     kind << node.type();
     return tl::unexpected(at(path, line) + "\"" + name + "\" is of type " + kind.str() +
-                          "; a string or a whole number is wanted");
+                          "; a string, a whole number or a list of strings is wanted");
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "daemon/base/time.h"
+#include "daemon/gateway/daemon_metrics.h"
 #include "daemon/gateway/relay.h"
 #include "daemon/gateway/start_settings.h"
 #include "daemon/log/log.h"
@@ -115,14 +116,23 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
   registry_.guard_commands([this](const Unit& unit, Call call, Done done) {
     idempotency_->run(unit, std::move(call), std::move(done));
   });
-  const Limits limits;
+  const Limits limits = limits_of(config_.limits);
   RouteContext routes{.units = registry_, .io = io_};
   routes.not_ready = [this]() -> std::optional<Error> {
     if (drain_->begun()) return Error{503, "draining", "aima is shutting down", nullptr};
     return store_->trouble();
   };
+  routes.metrics = [this](MetricsText& text) {
+    write_process_metrics(text, began_wall_);
+    server_->write_metrics(text);
+    write_store_metrics(text, *store_);
+    write_service_metrics(text, *store_);
+    text.single("aima_pipeline_runs_active", "gauge", "Pipeline runs under way.",
+                static_cast<std::uint64_t>(pipelines_->active()));
+  };
   Router router(routes);
-  server_ = std::make_unique<Server>(io_, limits, std::move(router));
+  server_ = std::make_unique<Server>(io_, limits, std::move(router),
+                                     gate_options(config_.security));
   Drain::Hooks hooks;
   hooks.stop_pipelines = [this](std::function<void()> idle) {
     pipelines_->begin_drain(std::move(idle));
@@ -131,7 +141,11 @@ tl::expected<void, StartFailure> Daemon::open_gateway() {
   hooks.finished = [this](bool complete) { finish(complete); };
   drain_ = std::make_unique<Drain>(io_, *server_, config_.shutdown_timeout, limits,
                                    std::move(hooks), config_.drain_delay);
-  return open_listener();
+  if (auto done = open_listener(); !done) return done;
+  for (const auto& warning : security_warnings(config_.security, server_->host())) {
+    log_warn("start", warning);
+  }
+  return {};
 }
 
 tl::expected<void, StartFailure> Daemon::reconcile() {
@@ -253,6 +267,7 @@ Json Daemon::system_info() const {
         {"usable", store_->usable()}}},
       {"requests_in_flight", server_->requests()},
       {"connections", server_->connections()},
+      {"api_key_needed", !config_.security.api_keys.empty()},
       {"draining", drain_->begun()}};
 }
 

@@ -63,6 +63,7 @@ class Daemon {
   const StartOptions options_;
   std::optional<InheritedListener> inherited_;
   const Clock::time_point began_ = Clock::now();
+  const std::chrono::system_clock::time_point began_wall_ = std::chrono::system_clock::now();
   std::string started_at_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;

@@ -17,10 +17,12 @@ constexpr std::chrono::seconds closing_time{10};  // store and provider, after t
 // Who opened the socket does not decide who may ask: the same rule as for an address of our own.
 tl::expected<void, StartFailure> Daemon::check_inherited() const {
   if (!inherited_ || boost::asio::ip::make_address(inherited_->host()).is_loopback()) return {};
+  if (!config_.security.api_keys.empty()) return {};
   return tl::unexpected(StartFailure{
       78, "the socket passed through LISTEN_FDS listens on " + inherited_->host() +
-              ", which is no loopback address: without API keys aima listens on this machine "
-              "only; say ListenStream=127.0.0.1:9090 in the socket unit"});
+              ", which is no loopback address, and there is no API key: set [security] api_keys in "
+              "the config file, AIMA_API_KEYS_FILE or AIMA_API_KEYS; or say "
+              "ListenStream=127.0.0.1:9090 in the socket unit"});
 }
 
 tl::expected<void, StartFailure> Daemon::open_listener() {

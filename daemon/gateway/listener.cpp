@@ -90,17 +90,30 @@ Result<void> Listener::adopt(InheritedListener socket) {
 
 void Listener::start() { accept_next(); }
 
+void Listener::resume() {
+  paused_ = false;
+  if (acceptor_.is_open()) accept_next();
+}
+
 void Listener::accept_next() {
+  if (accepting_ || paused_) return;
+  accepting_ = true;
   acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+    accepting_ = false;
     // A cancelled accept may complete with a socket all the same: it is served.
     if (!error) on_accept_(std::move(socket));
     if (!acceptor_.is_open()) return;
     if (!error || error == asio::error::connection_aborted) return accept_next();
     if (error == asio::error::operation_aborted) return;
     // No descriptors or memory: connections wait in the queue until some are free again.
-    log_warn("gateway", "cannot accept a connection: " + error.message());
+    if (const auto now = std::chrono::steady_clock::now(); now >= tell_again_) {
+      log_warn("gateway", "cannot accept a connection: " + error.message() + "; they wait");
+      tell_again_ = now + std::chrono::seconds(10);
+    }
+    accepting_ = true;
     retry_.expires_after(std::chrono::milliseconds(50));
     retry_.async_wait([this](const error_code& cancelled) {
+      accepting_ = false;
       if (!cancelled && acceptor_.is_open()) accept_next();
     });
   });

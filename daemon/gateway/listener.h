@@ -28,6 +28,9 @@ class Listener {
   std::uint16_t port() const { return port_; }
   bool inherited() const { return inherited_; }
   void start();
+  // In between connections wait in the kernel's queue.
+  void pause() { paused_ = true; }
+  void resume();
 
   // Closes the socket. An inherited one with its queue as it is: the next daemon accepts what waits
   // there. Of our own, connections whose handshake was
@@ -47,6 +50,9 @@ class Listener {
   std::string host_;
   std::uint16_t port_ = 0;
   bool inherited_ = false;
+  bool paused_ = false;
+  bool accepting_ = false;  // an async_accept is under way, or the wait before the next one
+  std::chrono::steady_clock::time_point tell_again_{};
 };
 
 }  // namespace aima

@@ -29,6 +29,7 @@ struct HttpRequest {
   std::string body;
   std::string request_id;        // the client's X-Request-Id if it is fit to log, else ours
   std::string trace_id;          // the client's X-Trace-Id, below /api/v2 only; empty: none
+  std::string client;            // a name for the API key it came with; empty: there are none
   const Route* route = nullptr;  // set by Router::check_head
   std::string path_value;        // what stands for the route's "{name}"
 };
@@ -53,6 +54,7 @@ class Exchange : public StreamSink {
   virtual std::stop_token stop() const = 0;
   // The request's, as HttpRequest says.
   virtual const std::optional<std::string>& idempotency_key() const = 0;
+  virtual const std::string& client() const = 0;
   // The reply to come is a kept one: it says so in a header.
   virtual void mark_replayed() = 0;
 };

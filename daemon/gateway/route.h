@@ -4,6 +4,7 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "daemon/domain/unit.h"
 #include "daemon/gateway/message.h"
+#include "daemon/gateway/metrics_text.h"
 
 namespace aima {
 
@@ -38,6 +40,7 @@ struct Route {
   Json body_schema = nullptr;  // of its body, where no unit tells it
   std::string media_type = "application/json";  // of its reply
   bool needs_key = true;  // false: answers without an API key too (the probe of a supervisor)
+  std::size_t number = 0;  // given by the table: its place among the rows
 };
 
 // What routes are made of; all of it outlives the table.
@@ -46,6 +49,8 @@ struct RouteContext {
   boost::asio::io_context& io;
   // Says why /ready must answer 503, or nothing.
   std::function<std::optional<Error>()> not_ready = nullptr;
+  // What /metrics tells.
+  std::function<void(MetricsText&)> metrics = nullptr;
 };
 
 }  // namespace aima

@@ -51,6 +51,7 @@ RouteTable::Place& RouteTable::place_at(const std::string& path) {
 }
 
 void RouteTable::add(Route route) {
+  route.number = rows_.size();
   const Route& row = rows_.emplace_back(std::move(route));
   Place& place = place_at(row.path);
   place.path = row.path;

@@ -79,6 +79,12 @@ std::optional<HttpReply> Router::check_head(HttpRequest& request) const {
   return std::nullopt;
 }
 
+bool Router::needs_key(const HttpRequest& request) const {
+  const RouteTable::Found found = table_->find(request.path);
+  const Route* row = found.place == nullptr ? nullptr : found.place->row(request.method);
+  return row == nullptr || row->needs_key;
+}
+
 void Router::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) const {
   const Route& row = *request.route;
   row.handle(std::move(request), std::move(exchange));

@@ -19,6 +19,10 @@ class Router {
   // then knows its route.
   std::optional<HttpReply> check_head(HttpRequest& request) const;
 
+  // Whether the request's route asks for an API key where there are any; unknown ones do.
+  bool needs_key(const HttpRequest& request) const;
+  const RouteTable& table() const { return *table_; }
+
   // Answers through `exchange`, now or later. I/O thread only. `request` passed check_head.
   void handle(HttpRequest request, std::shared_ptr<Exchange> exchange) const;
 

@@ -9,6 +9,7 @@ void add_unit_routes(RouteTable& table, const RouteContext& context);    // /api
 void add_execute_route(RouteTable& table, const RouteContext& context);  // /api/v2/execute
 void add_alias_routes(RouteTable& table, const RouteContext& context);   // the rest of /api/v2
 void add_openapi_route(RouteTable& table, const RouteContext& context);  // /openapi.json
+void add_metrics_route(RouteTable& table, const RouteContext& context);  // /metrics
 
 void add_all_routes(RouteTable& table, const RouteContext& context);
 

@@ -10,10 +10,12 @@ namespace aima {
 
 namespace asio = boost::asio;
 
-Server::Server(asio::io_context& io, Limits limits, Router router)
+Server::Server(asio::io_context& io, Limits limits, Router router, const GateOptions& gate)
     : io_(io),
       limits_(limits),
       router_(std::move(router)),
+      gate_(gate),
+      metrics_(router_.table()),
       listener_(io, [this](asio::ip::tcp::socket socket) { accepted(std::move(socket)); }),
       sweep_(io) {}
 
@@ -34,7 +36,12 @@ Result<void> Server::adopt(InheritedListener socket) {
 void Server::start() { listener_.start(); }
 
 void Server::accepted(asio::ip::tcp::socket socket) {
-  auto session = std::make_shared<Session>(std::move(socket), static_cast<SessionHost&>(*this));
+  const bool full = !draining_ && sessions_.size() - crowded_ >= limits_.connections;
+  const bool crowded = full && !make_room();
+  crowded_ += crowded ? 1 : 0;
+  metrics_.count_connection();
+  auto session =
+      std::make_shared<Session>(std::move(socket), static_cast<SessionHost&>(*this), crowded);
   sessions_.emplace(session.get(), session);
   session->start();
   arm_sweep();
@@ -62,7 +69,9 @@ void Server::for_each_session(Action action) {
 }
 
 void Server::session_closed(Session& session) {
+  crowded_ -= session.crowded() ? 1 : 0;
   sessions_.erase(&session);
+  room_again();
   check_empty();
 }
 
@@ -81,6 +90,22 @@ std::size_t Server::unfinished() const {
 }
 
 void Server::set_leaving() { leaving_ = true; }
+
+void Server::write_metrics(MetricsText& text) const {
+  metrics_.write(text);
+  text.single("aima_http_requests_in_flight", "gauge",
+              "Requests taken whose replies are not fully sent.", requests_);
+  text.single("aima_http_connections", "gauge", "Connections open now.", sessions_.size());
+  text.single("aima_http_connections_limit", "gauge", "The most connections that are served.",
+              limits_.connections);
+  text.single("aima_http_unauthorized_total", "counter",
+              "Requests refused (401) because their API key was missing or wrong.",
+              gate_.refused_keys());
+  text.single("aima_http_rate_limited_total", "counter",
+              "Requests refused (429) because their client had sent too many.",
+              gate_.refused_rates());
+  text.single("aima_draining", "gauge", "1 while the daemon shuts down.", leaving_ ? 1 : 0);
+}
 
 void Server::set_draining() {
   leaving_ = true;

@@ -9,6 +9,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "daemon/gateway/gate.h"
+#include "daemon/gateway/http_metrics.h"
 #include "daemon/gateway/limits.h"
 #include "daemon/gateway/listener.h"
 #include "daemon/gateway/router.h"
@@ -18,7 +20,7 @@ namespace aima {
 
 class Server : private SessionHost {
  public:
-  Server(boost::asio::io_context& io, Limits limits, Router router);
+  Server(boost::asio::io_context& io, Limits limits, Router router, const GateOptions& gate = {});
   ~Server() override;
 
   Result<void> listen(const std::string& host, std::uint16_t port);
@@ -44,16 +46,26 @@ class Server : private SessionHost {
   std::size_t requests() const { return requests_; }  // taken, their replies not fully sent
   std::size_t unfinished() const;                     // the same, and those still arriving
   std::size_t connections() const { return sessions_.size(); }
+  void write_metrics(MetricsText& text) const;  // all that is known of HTTP
 
  private:
   const Limits& limits() const override { return limits_; }
   const Router& router() const override { return router_; }
   BufferPool& buffers() override { return buffers_; }
   void request_began() override { ++requests_; }
-  void request_ended() override { --requests_; }
+  void request_ended(const RequestEnd& end) override {
+    --requests_;
+    metrics_.count(end);
+  }
+  std::optional<HttpReply> admit(const Session& session, HttpRequest& request,
+                                 std::optional<std::string_view> authorization) override;
   void session_closed(Session& session) override;
 
   void accepted(boost::asio::ip::tcp::socket socket);
+  // At the limit of connections (server_room.cpp).
+  bool make_room();  // false: nobody can be asked to go
+  void room_again();
+  void tell_about_room();
   void arm_sweep();
   void check_empty();
   template <typename Action>
@@ -63,11 +75,17 @@ class Server : private SessionHost {
   const Limits limits_;
   const Router router_;
   BufferPool buffers_;
+  Gate gate_;
+  HttpMetrics metrics_;
   Listener listener_;
   boost::asio::steady_timer sweep_;
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
   std::function<void()> on_empty_;
   std::size_t requests_ = 0;
+  Session::Clock::time_point look_for_room_again_{};
+  Session::Clock::time_point tell_again_{};
+  std::size_t crowded_ = 0;        // of the sessions, those that are one too many
+  bool waiting_for_room_ = false;  // the listener is paused
   bool sweeping_ = false;
   bool leaving_ = false;
   bool draining_ = false;

@@ -38,8 +38,8 @@ std::optional<std::string> joined_header(const http::fields& head, std::string_v
 }
 }  // namespace
 
-Session::Session(asio::ip::tcp::socket socket, SessionHost& host)
-    : socket_(std::move(socket)), host_(host) {}
+Session::Session(asio::ip::tcp::socket socket, SessionHost& host, bool crowded)
+    : socket_(std::move(socket)), host_(host), crowded_(crowded) {}
 
 void Session::start() {
   error_code ignored;
@@ -49,7 +49,8 @@ void Session::start() {
   // Accepted while a drain is on: its handshake was complete before, so it is served.
   may_serve_ = host_.draining();
   began_ = Clock::now();
-  deadline_ = began_ + (may_serve_ ? limits.silent_connection : limits.idle_deadline);
+  const bool short_wait = may_serve_ || crowded_;
+  deadline_ = began_ + (short_wait ? limits.silent_connection : limits.idle_deadline);
   arm_read();
 }
 
@@ -140,8 +141,12 @@ bool Session::begin_message() {
   head_only_ = false;
   request_id_.clear();
   request_.path.clear();  // the last request's: nothing is known of this one yet
+  status_ = 0;
+  route_ = nullptr;
   phase_ = Phase::head;
-  deadline_ = Clock::now() + host_.limits().header_deadline;
+  arrived_ = Clock::now();
+  const auto& limits = host_.limits();
+  deadline_ = arrived_ + (crowded_ ? limits.silent_connection : limits.header_deadline);
   return true;
 }
 
@@ -193,6 +198,7 @@ bool Session::take_head() {
   const auto& message = parser_->get();
   const auto now = Clock::now();
   phase_ = Phase::body;
+  arrived_ = now;
   deadline_ = now + host_.limits().body_deadline;
   keep_alive_ = parser_->keep_alive();
   http_1_0_ = message.version() < 11;
@@ -235,7 +241,15 @@ bool Session::take_head() {
             nullptr});
     return false;
   }
-  if (auto refusal = host_.router().check_head(request_)) {
+  std::optional<std::string_view> authorization;
+  if (message.count(http::field::authorization) == 1) {
+    const auto value = message[http::field::authorization];
+    authorization.emplace(value.data(), value.size());
+  }
+  auto refusal = host_.admit(*this, request_, authorization);
+  if (!refusal) refusal = host_.router().check_head(request_);
+  route_ = request_.route;
+  if (refusal) {
     host_.request_began();
     exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
     // With the body still to come the connection cannot be used again.
@@ -295,7 +309,8 @@ void Session::run() {
   deadline_ = Clock::time_point::max();
   host_.request_began();
   exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor(),
-                                                std::move(request_.idempotency_key));
+                                                std::move(request_.idempotency_key),
+                                                std::move(request_.client));
   // What a refusal in its form needs, should a drain cut the request.
   std::optional<HttpRequest> known;
   if (speaks_envelope(request_.path)) {

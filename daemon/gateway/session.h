@@ -14,8 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/gateway/buffer_pool.h"
+#include "daemon/gateway/http_metrics.h"
 #include "daemon/gateway/limits.h"
 #include "daemon/gateway/message.h"
 #include "daemon/gateway/router.h"
@@ -35,7 +37,11 @@ class SessionHost {
   virtual bool draining() const = 0;   // and no further request is taken, but
   virtual bool handed_on() const = 0;  // where the next daemon listens already: a moment longer
   virtual void request_began() = 0;
-  virtual void request_ended() = 0;
+  virtual void request_ended(const RequestEnd& end) = 0;
+  // API keys, rate and number of connections; nothing: the request may go on to the router, and
+  // knows its client.
+  virtual std::optional<HttpReply> admit(const Session& session, HttpRequest& request,
+                                         std::optional<std::string_view> authorization) = 0;
   virtual void session_closed(Session& session) = 0;  // may destroy the session
 };
 
@@ -43,7 +49,8 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Session(boost::asio::ip::tcp::socket socket, SessionHost& host);
+  // `crowded`: one too many. It is told so (503) once it has asked for something, and closed.
+  Session(boost::asio::ip::tcp::socket socket, SessionHost& host, bool crowded = false);
   void start();
 
   // Deadlines; called a few times a second.
@@ -56,6 +63,15 @@ class Session : public std::enable_shared_from_this<Session> {
   void cut();
   void drop() { close_now(); }
   bool busy() const;  // a request is arriving, or its reply is not fully sent
+
+  bool crowded() const { return crowded_; }
+  boost::asio::ip::address peer() const;
+  // How long the client lets us wait: for its next request, the rest of one, or to take its reply.
+  // Nothing where it is we who are waited for.
+  std::optional<Clock::duration> kept_waiting(Clock::time_point now) const;
+  bool idle() const { return phase_ == Phase::idle; }
+  // Closes it, so that another has room. False: something has just come, it stays.
+  bool give_room();
 
  private:
   friend class SessionExchange;
@@ -121,6 +137,10 @@ class Session : public std::enable_shared_from_this<Session> {
   bool stream_ended_ = false;
   bool may_serve_ = false;  // a drain is on, but this request was there when it began
   bool continue_sent_ = false;
+  const bool crowded_;
+  int status_ = 0;                // of the reply to this request; 0: none yet
+  const Route* route_ = nullptr;  // of this request
+  Clock::time_point arrived_;     // the end of its head; before that, its begin
 };
 
 }  // namespace aima

@@ -9,10 +9,11 @@ namespace aima {
 
 SessionExchange::SessionExchange(std::weak_ptr<Session> session,
                                  boost::asio::any_io_executor executor,
-                                 std::optional<std::string> idempotency_key)
+                                 std::optional<std::string> idempotency_key, std::string client)
     : session_(std::move(session)),
       executor_(std::move(executor)),
-      idempotency_key_(std::move(idempotency_key)) {}
+      idempotency_key_(std::move(idempotency_key)),
+      client_(std::move(client)) {}
 
 // `action` gets the session if this request is still the one it is answering, else null.
 template <typename Action>

@@ -16,11 +16,12 @@ class Session;
 class SessionExchange : public Exchange, public std::enable_shared_from_this<SessionExchange> {
  public:
   SessionExchange(std::weak_ptr<Session> session, boost::asio::any_io_executor executor,
-                  std::optional<std::string> idempotency_key = {});
+                  std::optional<std::string> idempotency_key = {}, std::string client = {});
 
   void reply(HttpReply reply) override;
   std::stop_token stop() const override { return stop_.get_token(); }
   const std::optional<std::string>& idempotency_key() const override { return idempotency_key_; }
+  const std::string& client() const override { return client_; }
   void mark_replayed() override { replayed_.store(true); }
   void begin(int http_status, std::string content_type) override;
   void write(std::string chunk, std::move_only_function<void()> sent) override;
@@ -39,6 +40,7 @@ class SessionExchange : public Exchange, public std::enable_shared_from_this<Ses
   std::weak_ptr<Session> session_;
   boost::asio::any_io_executor executor_;
   const std::optional<std::string> idempotency_key_;
+  const std::string client_;
   std::stop_source stop_;
   std::atomic<bool> replayed_{false};
   std::atomic<bool> closed_{false};

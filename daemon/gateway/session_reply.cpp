@@ -26,7 +26,8 @@ void Session::on_reply(HttpReply reply) {
 
 void Session::send(HttpReply reply, bool keep) {
   const bool more = !peer_ended_ || buffer_.size() > 0;
-  keep = keep && keep_alive_ && !host_.leaving() && more;
+  keep = keep && keep_alive_ && !host_.leaving() && more && !crowded_;
+  status_ = reply.status;
   if (request_id_.empty()) request_id_ = choose_request_id({});
   head_text_ =
       format_head(reply, {.keep_alive = keep, .http_1_0 = http_1_0_, .request_id = request_id_});
@@ -81,7 +82,7 @@ void Session::end_exchange() {
   if (!exchange_) return;
   exchange_->close();
   exchange_.reset();
-  host_.request_ended();
+  host_.request_ended({route_, status_, Clock::now() - arrived_});
 }
 
 void Session::on_stream_begin(int status, std::string content_type) {
@@ -90,7 +91,8 @@ void Session::on_stream_begin(int status, std::string content_type) {
   head.status = status;
   head.content_type = std::move(content_type);
   head.headers.emplace_back("Cache-Control", "no-store");
-  keep_alive_ = keep_alive_ && !http_1_0_ && !host_.leaving() && !peer_ended_;
+  keep_alive_ = keep_alive_ && !http_1_0_ && !host_.leaving() && !peer_ended_ && !crowded_;
+  status_ = status;
   phase_ = Phase::streaming;
   stream_ended_ = false;
   queue({format_head(head, {.keep_alive = keep_alive_,

@@ -81,6 +81,11 @@ class Client {
   void shut() {
     if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
   }
+  void reset() {  // instead of a FIN
+    const linger none{1, 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    shut();
+  }
   void end_sending() { shutdown(descriptor_, SHUT_WR); }
   bool send(std::string_view text) {
     while (!text.empty()) {
@@ -89,6 +94,11 @@ class Client {
       text.remove_prefix(static_cast<std::size_t>(count));
     }
     return true;
+  }
+  // As much as goes at once; false: the server takes no more.
+  bool send_now(std::string_view text) {
+    const auto count = ::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count == static_cast<ssize_t>(text.size());
   }
   // More bytes into the buffer; false at the end, a reset or the deadline.
   bool more(std::chrono::milliseconds patience = 30s) {
@@ -198,7 +208,8 @@ class TestServer {
   explicit TestServer(Limits limits = {}, std::chrono::milliseconds shutdown_timeout = 30s,
                       std::function<void(UnitRegistry&, boost::asio::io_context&)> more = {},
                       std::chrono::milliseconds delay = {},
-                      std::optional<InheritedListener> inherited = {})
+                      std::optional<InheritedListener> inherited = {},
+                      const GateOptions& gate = {})
       : work_(boost::asio::make_work_guard(io_)) {
     add("echo", UnitKind::command, [](Call call, Done done) { done(std::move(call.input)); });
     add("list", UnitKind::query, [](Call call, Done done) { done(std::move(call.input)); });
@@ -210,7 +221,8 @@ class TestServer {
       if (server_->leaving()) return Error{503, "draining", "shutting down", nullptr};
       return std::nullopt;
     };
-    server_ = std::make_unique<Server>(io_, limits, Router(routes));
+    routes.metrics = [this](MetricsText& text) { server_->write_metrics(text); };
+    server_ = std::make_unique<Server>(io_, limits, Router(routes), gate);
     Drain::Hooks hooks;
     hooks.stop_pipelines = [](std::function<void()> idle) { idle(); };
     hooks.active_pipelines = [] { return 0; };

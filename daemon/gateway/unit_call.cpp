@@ -56,6 +56,7 @@ Result<Json> input_of(const Unit& unit, const HttpRequest& request) {
 
 void ask_unit(const Unit& unit, Call call, const std::shared_ptr<Exchange>& exchange, Done done) {
   call.idempotency_key = exchange->idempotency_key();
+  call.client = exchange->client();
   call.on_replay = [exchange] { exchange->mark_replayed(); };
   const auto began = std::chrono::steady_clock::now();
   // Shared, so that a unit that throws after it took `done` still gets its answer out.

@@ -45,7 +45,7 @@ std::vector<std::string> inherited_environment() {
     const std::string_view text(*variable);
     const auto begins = [&](std::string_view prefix) { return text.starts_with(prefix); };
     if (begins("NOTIFY_SOCKET=") || begins("LISTEN_") || begins("WATCHDOG_") ||
-        begins("AIMA_API_KEY=")) {
+        begins("AIMA_API_KEY")) {  // …S and …S_FILE too
       continue;
     }
     kept.emplace_back(text);

@@ -37,10 +37,14 @@ TEST_F(NativeTest, AnEngineInheritsNothing) {
   ASSERT_EQ(pipe(leaked), 0);  // without O_CLOEXEC
   setenv("NOTIFY_SOCKET", "/run/nobody", 1);
   setenv("LISTEN_FDS", "1", 1);
+  for (const char* name : {"AIMA_API_KEY", "AIMA_API_KEYS", "AIMA_API_KEYS_FILE"}) {
+    setenv(name, "open-sesame", 1);
+  }
   const std::string id = bench.add_service();
   ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
   unsetenv("NOTIFY_SOCKET");
   unsetenv("LISTEN_FDS");
+  for (const char* name : {"AIMA_API_KEY", "AIMA_API_KEYS", "AIMA_API_KEYS_FILE"}) unsetenv(name);
   const pid_t pid = record(id).process.pid;
   const fs::path process = "/proc/" + std::to_string(pid);
   for (const auto& entry : fs::directory_iterator(process / "fd")) {
@@ -56,6 +60,7 @@ TEST_F(NativeTest, AnEngineInheritsNothing) {
   const std::string environment{std::istreambuf_iterator<char>(file), {}};
   EXPECT_THAT(environment, Not(HasSubstr("NOTIFY_SOCKET")));
   EXPECT_THAT(environment, Not(HasSubstr("LISTEN_FDS")));
+  EXPECT_THAT(environment, Not(HasSubstr("open-sesame"))) << "a key";
   EXPECT_EQ(read_process(pid)->session, pid);
   EXPECT_EQ(getpgid(pid), pid);
   close(leaked[0]);
