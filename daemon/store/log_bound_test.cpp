@@ -80,7 +80,7 @@ TEST(LogBound, OwnReadersDoNotLetItGrow) {
   std::vector<std::thread> readers;
   for (int i = 0; i < 3; ++i)
     readers.emplace_back([&] {
-      while (!stop) ASSERT_TRUE(store.list(Domain::model, {{}, 20, 0}));
+      while (!stop) ASSERT_TRUE(store.list(Domain::model, {{}, 3, 0}));
     });
   std::uintmax_t largest = 0;
   for (int i = 0; i < 300; ++i) {
