@@ -78,7 +78,7 @@ UniqueFd raised(UniqueFd fd) {
 
 [[noreturn]] void report(int fd, char stage) {
   const ExecFailure failure{errno, stage};
-  [[maybe_unused]] const ssize_t written = ::write(fd, &failure, sizeof failure);
+  [[maybe_unused]] const long written = ::syscall(SYS_write, fd, &failure, sizeof failure);
   leave(127);
 }
 
@@ -103,37 +103,41 @@ void write_own_pid(char* digits) {
   for (; count > 0; rest /= 10) digits[--count] = static_cast<char>('0' + rest % 10);
 }
 
+void copy_descriptor(int from, int to, int flags = 0) { ::syscall(SYS_dup3, from, to, flags); }
+
+// All by number: the C library's functions are wrapped by thread sanitizer, whose tables of
+// descriptors and locks are the parent's here.
 [[noreturn, gnu::noinline]] void become(const Plan& plan) {
-  ::setsid();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (::getppid() != plan.parent) report(plan.error, 'p');  // it died before the line above
-  if (plan.mount_namespace >= 0 && ::setns(plan.mount_namespace, CLONE_NEWNS) != 0)
+  ::syscall(SYS_setsid);
+  ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::syscall(SYS_getppid) != plan.parent) report(plan.error, 'p');  // it died before the line above
+  if (plan.mount_namespace >= 0 && ::syscall(SYS_setns, plan.mount_namespace, CLONE_NEWNS) != 0)
     report(plan.error, 'n');
   reset_signals();
 
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const int null = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC));
   if (null > 2) {
-    ::dup2(null, 0);
+    copy_descriptor(null, 0);
     const int output = plan.output >= 0 ? plan.output : null;
-    ::dup2(output, 1);
-    ::dup2(output, 2);
+    copy_descriptor(output, 1);
+    copy_descriptor(output, 2);
   } else {  // the harness itself was started without a standard descriptor: `null` took its place
-    ::fcntl(null, F_SETFD, 0);
-    if (null != 0) ::dup2(null, 0);
+    ::syscall(SYS_fcntl, null, F_SETFD, 0);
+    if (null != 0) copy_descriptor(null, 0);
     const int output = plan.output >= 0 ? plan.output : null;
-    if (output != 1) ::dup2(output, 1);
-    if (output != 2) ::dup2(output, 2);
+    if (output != 1) copy_descriptor(output, 1);
+    if (output != 2) copy_descriptor(output, 2);
   }
-  ::dup3(plan.error, error_fd, O_CLOEXEC);
+  copy_descriptor(plan.error, error_fd, O_CLOEXEC);
   if (plan.listener >= 0) {
-    ::dup2(plan.listener, listener_fd);  // the copy is not closed on exec
+    copy_descriptor(plan.listener, listener_fd);  // the copy is not closed on exec
     write_own_pid(plan.own_pid);
   } else {
-    ::close(listener_fd);
+    ::syscall(SYS_close, listener_fd);
   }
   ::syscall(SYS_close_range, error_fd + 1, ~0u, 0);
-  if (plan.folder != nullptr && ::chdir(plan.folder) != 0) report(error_fd, 'c');
-  ::execve(plan.path.c_str(), plan.argv.data(), plan.environment.data());
+  if (plan.folder != nullptr && ::syscall(SYS_chdir, plan.folder) != 0) report(error_fd, 'c');
+  ::syscall(SYS_execve, plan.path.c_str(), plan.argv.data(), plan.environment.data());
   report(error_fd, 'x');
 }
 
