@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int quiet_ms = 2;
+constexpr int most_at_once = 64;
 constexpr std::chrono::milliseconds longest_unfiltered{20};
 
 // Classic BPF on a listening TCP socket sees the segment from its TCP header on: byte 13 holds the
@@ -101,7 +102,10 @@ void Listener::accept_next() {
   acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
     accepting_ = false;
     // A cancelled accept may complete with a socket all the same: it is served.
-    if (!error) on_accept_(std::move(socket));
+    if (!error) {
+      on_accept_(std::move(socket));
+      accept_waiting();
+    }
     if (!acceptor_.is_open()) return;
     if (!error || error == asio::error::connection_aborted) return accept_next();
     if (error == asio::error::operation_aborted) return;
@@ -117,6 +121,18 @@ void Listener::accept_next() {
       if (!cancelled && acceptor_.is_open()) accept_next();
     });
   });
+}
+
+// One at a time a new client would wait for as many turns of the event loop as there are others before
+// it in the queue, and in each turn all busy sessions have theirs.
+void Listener::accept_waiting() {
+  for (int taken = 1; taken < most_at_once && !paused_ && acceptor_.is_open(); ++taken) {
+    error_code error;
+    tcp::socket socket(acceptor_.get_executor());
+    acceptor_.accept(socket, error);
+    if (error) return;  // none is left, or what the next wait will tell
+    on_accept_(std::move(socket));
+  }
 }
 
 int Listener::accept_queued(Clock::time_point until) {

@@ -42,6 +42,7 @@ class Listener {
 
  private:
   void accept_next();
+  void accept_waiting();
   int accept_queued(std::chrono::steady_clock::time_point until);
 
   boost::asio::ip::tcp::acceptor acceptor_;

@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
-constexpr int most_at_once = 16;
+constexpr int most_replies_at_once = 4;
 }
 
 void Session::on_reply(HttpReply reply) {
@@ -35,7 +35,7 @@ void Session::send(HttpReply reply, bool keep) {
   phase_ = Phase::writing;
   std::array<asio::const_buffer, 2> parts{asio::buffer(head_text_), asio::buffer(body_text_)};
   // Most replies fit into the socket's buffer. Now and then others get their turn between two.
-  if (++at_once_ <= most_at_once) {
+  if (++at_once_ <= most_replies_at_once) {
     error_code error;
     std::size_t sent = socket_.write_some(parts, error);
     if (error && error != asio::error::would_block && error != asio::error::try_again) {

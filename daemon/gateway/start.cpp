@@ -1,26 +1,14 @@
 // aima start: configuration, log, daemon.
 #include "daemon/gateway/start.h"
 
-#include <sys/resource.h>
-
 #include <csignal>
 
+#include "daemon/base/descriptor_limit.h"
 #include "daemon/config/config.h"
 #include "daemon/gateway/daemon.h"
 #include "daemon/log/log.h"
 
 namespace aima {
-namespace {
-
-// A chat under way takes two descriptors; the usual soft limit of 1024 is there for select(2) only.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-}  // namespace
 
 int run_start(const StartOptions& options) {
   const auto config = load_config(options);
@@ -31,7 +19,7 @@ int run_start(const StartOptions& options) {
   }
   init_log(*log_format_from(config->log_format), config->log_level);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of that write
-  raise_descriptor_limit();
+  raise_descriptor_limit();        // a chat under way takes two
   auto inherited = take_inherited_listener();
   if (!inherited) {
     log_error("start", inherited.error().message);

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "daemon/base/descriptor_limit.h"
 #include "daemon/provider/instance_file.h"
 #include "daemon/provider/process.h"
 #include "daemon/provider/spawn.h"
@@ -40,6 +41,11 @@ TEST_F(NativeTest, AnEngineInheritsNothing) {
   for (const char* name : {"AIMA_API_KEY", "AIMA_API_KEYS", "AIMA_API_KEYS_FILE"}) {
     setenv(name, "open-sesame", 1);
   }
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  usual.rlim_cur = 512;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  raise_descriptor_limit();
   const std::string id = bench.add_service();
   ASSERT_TRUE(bench.call("start", {{"id", id}}).has_value());
   unsetenv("NOTIFY_SOCKET");
@@ -63,6 +69,9 @@ TEST_F(NativeTest, AnEngineInheritsNothing) {
   EXPECT_THAT(environment, Not(HasSubstr("open-sesame"))) << "a key";
   EXPECT_EQ(read_process(pid)->session, pid);
   EXPECT_EQ(getpgid(pid), pid);
+  rlimit descriptors{};
+  ASSERT_EQ(prlimit(pid, RLIMIT_NOFILE, nullptr, &descriptors), 0);
+  EXPECT_EQ(descriptors.rlim_cur, 512u) << "the raised limit";
   close(leaked[0]);
   close(leaked[1]);
 }

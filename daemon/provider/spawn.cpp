@@ -16,6 +16,8 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/base/descriptor_limit.h"
+
 namespace aima::provider {
 namespace {
 
@@ -48,6 +50,7 @@ struct ChildPlan {
   char* const* arguments;
   char* const* environment;
   int null, log, gate, report;
+  rlimit descriptors;
 };
 
 // In the child. Never returns.
@@ -68,6 +71,7 @@ struct ChildPlan {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
+    setrlimit(RLIMIT_NOFILE, &plan.descriptors);
     if (chdir("/") != 0) _exit(127);
     // Nothing to read: whoever started us died before he could write down that we exist.
     if (read(gate, &go, 1) != 1) _exit(0);
@@ -108,7 +112,7 @@ Result<ProcessId> spawn_detached(const SpawnPlan& plan,
   const std::vector<char*> environment = pointers(plan.environment);
   const ChildPlan child{
       plan.arguments[0].c_str(), arguments.data(),  environment.data(), null.get(), log.get(),
-      gate_read.get(),           report_write.get()};
+      gate_read.get(),           report_write.get(), descriptor_limit_as_found()};
   const pid_t pid = _Fork();
   if (pid < 0) return cannot("no new process", errno);
   if (pid == 0) become_engine(child);
