@@ -23,7 +23,7 @@ struct Clients {
   const Session& session;
   const Step& step;
   const WorkloadPlan& plan;
-  Progress& progress;
+  WorkloadTally& progress;
   const Limit& limit;
   std::atomic<std::int64_t> next = 0;
   std::atomic<std::int64_t> failures = 0;
@@ -166,19 +166,19 @@ std::string table_of(const Clients& all) {
 
 }  // namespace
 
-std::shared_ptr<Progress> WorkloadProgress::begin(const std::string& group) {
+std::shared_ptr<WorkloadTally> WorkloadProgress::begin(const std::string& group) {
   const std::lock_guard lock(mutex_);
-  return all_[group] = std::make_shared<Progress>();
+  return all_[group] = std::make_shared<WorkloadTally>();
 }
 
-std::shared_ptr<Progress> WorkloadProgress::of(const std::string& group) const {
+std::shared_ptr<WorkloadTally> WorkloadProgress::of(const std::string& group) const {
   const std::lock_guard lock(mutex_);
   const auto found = all_.find(group);
   return found == all_.end() ? nullptr : found->second;
 }
 
 Json carry_out(Live& live, const Session& session, const Step& step, const WorkloadPlan& plan,
-               Progress& progress, const Limit& limit) {
+               WorkloadTally& progress, const Limit& limit) {
   Clients all{live, session, step, plan, progress, limit, 0, 0, {}, {}, Json::array(), ""};
   {
     std::vector<std::jthread> threads;

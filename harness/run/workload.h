@@ -34,7 +34,7 @@ struct Sent {
   Instant end{};
 };
 
-struct Progress {
+struct WorkloadTally {
   std::atomic<std::int64_t> answered = 0;
   std::atomic<bool> ended = false;  // no further request will be sent
   std::vector<Sent> sent;           // in order of n; for who has joined the group
@@ -43,12 +43,12 @@ struct Progress {
 // How far each workload of the run has come, by its group.
 class WorkloadProgress {
  public:
-  std::shared_ptr<Progress> begin(const std::string& group);
-  std::shared_ptr<Progress> of(const std::string& group) const;  // null: there is none
+  std::shared_ptr<WorkloadTally> begin(const std::string& group);
+  std::shared_ptr<WorkloadTally> of(const std::string& group) const;  // null: there is none
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Progress>> all_;
+  std::map<std::string, std::shared_ptr<WorkloadTally>> all_;
 };
 
 struct WorkloadPlan {
@@ -62,7 +62,7 @@ struct WorkloadPlan {
 // Sends them all, or until it is stopped or 100 have failed.
 // The row that `join` takes: {"workload": {…}, "evidence": path}.
 Json carry_out(Live& live, const Session& session, const Step& step, const WorkloadPlan& plan,
-               Progress& progress, const Limit& limit);
+               WorkloadTally& progress, const Limit& limit);
 
 // What `join` shows of such a row.
 Result<Observation> workload_observation(StepContext& context, const std::string& group, Json row);
