@@ -79,8 +79,9 @@ void Operations::join_finished() {
 
 bool Operations::run(std::move_only_function<void()> work) {
   std::lock_guard lock(mutex_);
+  if (draining_.stop_requested()) return false;  // shut_down() joins them now, one without the lock
   join_finished();
-  if (draining_.stop_requested() || workers_.size() >= most_workers) return false;
+  if (workers_.size() >= most_workers) return false;
   Worker& worker = workers_.emplace_back();
   worker.thread = std::thread([this, &worker, work = std::move(work)]() mutable {
     work();
