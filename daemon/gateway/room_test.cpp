@@ -48,7 +48,7 @@ TEST(SlowClients, DoNotSlowOthersDown) {
   }
   std::atomic<bool> over{false};
   std::thread drip([&] {
-    for (int bytes = 0; bytes < 10'000 && !over; ++bytes) {  // more would be too long a head
+    for (int bytes = 0; bytes < 4'000 && !over; ++bytes) {  // more would make the bodies whole
       for (std::size_t i = 0; i < slow.size(); i += 3) {
         slow[i].send_now("y");
         slow[i + 1].send_now(" ");
@@ -60,7 +60,8 @@ TEST(SlowClients, DoNotSlowOthersDown) {
   drip.join();
   EXPECT_LT(beside, std::max(20 * alone, std::chrono::microseconds(20'000)))
       << "alone " << alone.count() << " us, beside 180 slow clients " << beside.count() << " us";
-  EXPECT_EQ(server.connections(), 180u);
+  // None of them was let go; the one beside them may just be leaving.
+  EXPECT_GE(server.connections(), 180u);
 }
 
 Limits limit_of(std::size_t connections) {
