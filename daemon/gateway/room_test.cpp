@@ -61,7 +61,11 @@ TEST(SlowClients, DoNotSlowOthersDown) {
   EXPECT_LT(beside, std::max(20 * alone, std::chrono::microseconds(20'000)))
       << "alone " << alone.count() << " us, beside 180 slow clients " << beside.count() << " us";
   // None of them was let go; the one beside them may just be leaving.
-  EXPECT_GE(server.connections(), 180u);
+  const auto until = std::chrono::steady_clock::now() + 5s;
+  while (server.connections() > 180u && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server.connections(), 180u);
 }
 
 Limits limit_of(std::size_t connections) {
