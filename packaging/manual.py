@@ -93,8 +93,8 @@ SETTINGS = {
     "log.format": ("text", "text, or json: one object a line"),
     "inference.timeout": ("300s", "how long an engine may be silent before a chat answers 504"),
     "security.api_keys": ("", "a list of keys, one of which every client must send; needed where addr is not "
-                              "a loopback address"),
-    "security.api_keys_file": ("", "a file with one key a line, readable by the daemon only"),
+                              "a loopback address; read again on SIGHUP"),
+    "security.api_keys_file": ("", "a file with one key a line, readable by the daemon only; read again on SIGHUP"),
     "security.rate_limit": ("0", "requests a second that one client address may make; 0: no limit"),
     "security.rate_burst": ("", "how many at once after a pause; as many as rate_limit where not given"),
     "limits.header_bytes": ("16384", "the longest head of a request"),

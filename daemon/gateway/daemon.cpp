@@ -186,7 +186,7 @@ void Daemon::watch_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int number) {
     if (error) return;
     if (number == SIGHUP) {
-      reload_log_level();
+      reload();
     } else if (!serving_) {
       early_signal_ = signal_name(number);
     } else {
@@ -195,19 +195,6 @@ void Daemon::watch_signals() {
     }
     watch_signals();
   });
-}
-
-void Daemon::reload_log_level() {
-  if (config_.log_level_from_flag) {
-    return log_info("start",
-                    "SIGHUP: the log level stays " + config_.log_level + ", as --log-level says");
-  }
-  const auto config = load_config(options_);
-  if (!config) {
-    return log_warn("start", "SIGHUP: the log level stays as it is: " + config.error().message);
-  }
-  set_log_level(config->log_level);
-  log_notice("start", "SIGHUP: the log level is now " + config->log_level);
 }
 
 // Serving is over. Closing waits for threads of others, which may still post here: it runs beside
@@ -267,7 +254,7 @@ Json Daemon::system_info() const {
         {"usable", store_->usable()}}},
       {"requests_in_flight", server_->requests()},
       {"connections", server_->connections()},
-      {"api_key_needed", !config_.security.api_keys.empty()},
+      {"api_key_needed", server_->needs_api_key()},
       {"draining", drain_->begun()}};
 }
 

@@ -49,7 +49,8 @@ class Daemon {
   tl::expected<void, StartFailure> open_listener();
   tl::expected<void, StartFailure> reconcile();
   void watch_signals();
-  void reload_log_level();
+  tl::expected<Config, std::string> read_config_again() const;
+  void reload();
   void tell_ready();
   void tell_stopping();
   void feed_watchdog();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/sha256.h"
 #include "daemon/gateway/envelope.h"
@@ -62,10 +63,24 @@ const std::string* ApiKeys::name_of(std::string_view sent) const {
   return found == 0 ? nullptr : &keys_[found - 1].name;
 }
 
+std::size_t ApiKeys::missing_in(const ApiKeys& those) const {
+  return static_cast<std::size_t>(std::count_if(keys_.begin(), keys_.end(), [&](const Key& key) {
+    return std::none_of(those.keys_.begin(), those.keys_.end(),
+                        [&](const Key& other) { return other.name == key.name; });
+  }));
+}
+
 Gate::Gate(const GateOptions& options) : keys_(options.api_keys), rate_(options.rate_limit) {
   if (rate_ <= 0) return;
   limiter_ = std::make_unique<RateLimiter>(rate_,
                                            options.rate_burst > 0 ? options.rate_burst : rate_);
+}
+
+KeyChange Gate::replace_keys(const std::vector<std::string>& keys) {
+  ApiKeys now(keys);
+  const KeyChange change{now.size(), now.missing_in(keys_), keys_.missing_in(now)};
+  keys_ = std::move(now);
+  return change;
 }
 
 std::optional<HttpReply> Gate::check(HttpRequest& request, const Visitor& visitor) {

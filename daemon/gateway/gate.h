@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,9 @@ class ApiKeys {
  public:
   explicit ApiKeys(const std::vector<std::string>& keys);
   bool empty() const { return keys_.empty(); }
+  std::size_t size() const { return keys_.size(); }
+  // How many of these are not among those.
+  std::size_t missing_in(const ApiKeys& those) const;
   // A name for the key that `sent` is: the same over restarts, and the key cannot be told from it.
   // Null: none of them. Takes the same time however much of `sent` is right and however long the
   // keys are.
@@ -44,11 +48,20 @@ class ApiKeys {
   std::vector<Key> keys_;
 };
 
+struct KeyChange {
+  std::size_t held = 0;  // afterwards
+  std::size_t added = 0;
+  std::size_t removed = 0;
+};
+
 class Gate {
  public:
   using Clock = std::chrono::steady_clock;
   explicit Gate(const GateOptions& options);
 
+  // Holds for every request that is checked from now on.
+  KeyChange replace_keys(const std::vector<std::string>& keys);
+  bool needs_key() const { return !keys_.empty(); }
   bool stands_open() const { return keys_.empty() && !limiter_; }  // `check` lets everyone in
   struct Visitor {
     std::optional<std::string_view> authorization;  // nothing: missing, or given more than once
@@ -66,7 +79,7 @@ class Gate {
   HttpReply unauthorized(const HttpRequest& request, const Visitor& visitor, bool key_given);
   HttpReply too_many(const HttpRequest& request, Clock::duration wait);
 
-  const ApiKeys keys_;
+  ApiKeys keys_;
   const std::int64_t rate_;
   std::unique_ptr<RateLimiter> limiter_;
   std::uint64_t refused_keys_ = 0;

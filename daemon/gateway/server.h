@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "daemon/gateway/gate.h"
 #include "daemon/gateway/http_metrics.h"
@@ -29,6 +30,11 @@ class Server : private SessionHost {
   std::uint16_t port() const { return listener_.port(); }
   bool inherited() const { return listener_.inherited(); }
   void start();
+  // From the next request on, also of connections that are there.
+  KeyChange replace_api_keys(const std::vector<std::string>& keys) {
+    return gate_.replace_keys(keys);
+  }
+  bool needs_api_key() const { return gate_.needs_key(); }
 
   // The drain, in the order of its steps; gateway/drain.h says when.
   void set_leaving();    // served as before, and every reply ends its connection

@@ -1,17 +1,14 @@
-// The whole daemon in a process of its own: readiness, signals, exit statuses. run_start is called
-// in a forked child, which is what main() does with it.
+// The whole daemon in a process of its own: readiness, signals, exit statuses.
 #include "daemon/gateway/start.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
-#include "daemon/gateway/test_support.h"
+#include "daemon/gateway/start_test_bench.h"
 
 namespace aima {
 namespace {
@@ -20,89 +17,8 @@ using namespace testing_support;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-namespace fs = std::filesystem;
 
-class Start : public testing::Test {
- protected:
-  Start() {
-    char pattern[] = "/tmp/aima-start-test-XXXXXX";
-    folder = mkdtemp(pattern);
-    notify_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    (folder / "notify").string().copy(address.sun_path, sizeof address.sun_path - 1);
-    bind(notify_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    options.addr = "127.0.0.1:0";
-    options.provider = "native";
-    options.data_dir = (folder / "data").string();
-  }
-  ~Start() override {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    close(notify_);
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
-
-  pid_t spawn(const StartOptions& with, const fs::path& log) {
-    const pid_t child = fork();
-    if (child != 0) return child;
-    setenv("NOTIFY_SOCKET", (folder / "notify").c_str(), 1);
-    unsetenv("AIMA_LABELS");
-    if (const char* labels = std::getenv("TEST_LABELS")) setenv("AIMA_LABELS", labels, 1);
-    if (std::freopen(log.c_str(), "w", stderr) == nullptr) _exit(127);
-    if (listener >= 0) {
-      dup2(listener, 3);
-      setenv("LISTEN_PID", std::to_string(listener_pid ? listener_pid : getpid()).c_str(), 1);
-      setenv("LISTEN_FDS", "1", 1);
-    }
-    _exit(run_start(with));
-  }
-  static int exit_of(pid_t child) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-  // Runs a daemon that is expected to refuse.
-  int refused(const StartOptions& with) { return exit_of(spawn(with, folder / "refused")); }
-
-  // The first line of the next message; `notified` has all of it.
-  std::string notification(std::chrono::milliseconds patience = 20s) {
-    pollfd watched{notify_, POLLIN, 0};
-    if (poll(&watched, 1, static_cast<int>(patience.count())) <= 0) return "silence";
-    char text[256];
-    const auto count = recv(notify_, text, sizeof text, 0);
-    notified.assign(text, count > 0 ? static_cast<std::size_t>(count) : 0);
-    return notified.substr(0, notified.find('\n'));
-  }
-  void start() {
-    pid_ = spawn(options, folder / "log");
-    ASSERT_EQ(notification(), "READY=1") << text_of("log");
-    const std::string log = text_of("log");
-    const auto at = log.find("listening on http://127.0.0.1:");
-    ASSERT_NE(at, std::string::npos) << log;
-    port = std::stoi(log.substr(at + 30));
-  }
-  void signal(int number) { kill(pid_, number); }
-  int end() { return exit_of(std::exchange(pid_, -1)); }
-  std::string text_of(const std::string& name) {
-    std::ifstream file(folder / name);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  fs::path folder;
-  StartOptions options;
-  std::string notified;
-  int listener = -1;       // becomes descriptor 3 of the daemon
-  pid_t listener_pid = 0;  // who LISTEN_PID names; 0: the daemon
-  int port = 0;
-
- private:
-  int notify_ = -1;
-  pid_t pid_ = -1;
-};
+class Start : public DaemonProcess {};
 
 TEST_F(Start, ReadyThenCleanEndWithNothingLeftOpen) {
   start();
@@ -176,25 +92,6 @@ TEST_F(Start, ADamagedStoreIsRefusedAndLeftAsItWas) {
   std::ofstream(folder / "data" / "aima.db") << junk;
   EXPECT_EQ(refused(options), 74);
   EXPECT_EQ(text_of("data/aima.db"), junk);
-}
-
-TEST_F(Start, HangupReadsTheLogLevelAgain) {
-  options.config_file = (folder / "aima.toml").string();
-  std::ofstream(*options.config_file) << "[log]\nlevel = \"error\"\n";
-  start();
-  EXPECT_THAT(text_of("log"), testing::Not(HasSubstr("store")));
-  std::ofstream(*options.config_file) << "[log]\nlevel = \"debug\"\n";
-  signal(SIGHUP);
-  Client client(port);
-  const auto limit = std::chrono::steady_clock::now() + 10s;
-  while (text_of("log").find("log level is now debug") == std::string::npos) {
-    ASSERT_LT(std::chrono::steady_clock::now(), limit) << text_of("log");
-    client.ask(get("/health"));
-  }
-  client.ask(get("/api/model/list"));
-  signal(SIGTERM);
-  EXPECT_EQ(end(), 0);
-  EXPECT_THAT(text_of("log"), HasSubstr("model.list: 200"));
 }
 
 TEST_F(Start, TheManagerHearsWhatTheDaemonDoesAndHowLongADrainMayTake) {
