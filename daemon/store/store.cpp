@@ -122,7 +122,7 @@ Result<void> StoreImpl::prepare_connection() {
   const bool references = kind(Domain::model) == StoreKind::sqlite;
   const std::string settings = fmt::format(
       "PRAGMA journal_mode=WAL;PRAGMA foreign_keys={};PRAGMA journal_size_limit={};"
-      "PRAGMA cache_size=-4096",
+      "PRAGMA cache_size=-4096;PRAGMA temp_store=MEMORY",
       references ? "ON" : "OFF", Checkpointer::kept_bytes);
   if (auto set = database_.run(settings.c_str()); !set) return set;
   sqlite3_wal_hook(
@@ -279,7 +279,7 @@ Result<ReaderPool::Lease> ReaderPool::take() {
     --in_use_;
     return tl::unexpected(database.error());
   }
-  (void)database->run("PRAGMA query_only=ON;PRAGMA cache_size=-2048");
+  (void)database->run("PRAGMA query_only=ON;PRAGMA cache_size=-2048;PRAGMA temp_store=MEMORY");
   return Lease(*this, std::move(*database));
 }
 
