@@ -14,12 +14,16 @@ Server::Server(asio::io_context& io, Limits limits, Router router, const GateOpt
     : io_(io),
       limits_(limits),
       router_(std::move(router)),
+      mailbox_(std::make_shared<Mailbox>(io)),
       gate_(gate),
       metrics_(router_.table()),
       listener_(io, [this](asio::ip::tcp::socket socket) { accepted(std::move(socket)); }),
       sweep_(io) {}
 
-Server::~Server() { drop_all(); }
+Server::~Server() {
+  drop_all();
+  mailbox_->close();
+}
 
 Result<void> Server::listen(const std::string& host, std::uint16_t port) {
   auto done = listener_.listen(host, port);

@@ -58,6 +58,7 @@ class Server : private SessionHost {
   const Limits& limits() const override { return limits_; }
   const Router& router() const override { return router_; }
   BufferPool& buffers() override { return buffers_; }
+  std::shared_ptr<Mailbox> mailbox() override { return mailbox_; }
   void request_began() override { ++requests_; }
   void request_ended(const RequestEnd& end) override {
     --requests_;
@@ -81,6 +82,7 @@ class Server : private SessionHost {
   const Limits limits_;
   const Router router_;
   BufferPool buffers_;
+  const std::shared_ptr<Mailbox> mailbox_;
   Gate gate_;
   HttpMetrics metrics_;
   Listener listener_;

@@ -251,7 +251,7 @@ bool Session::take_head() {
   route_ = request_.route;
   if (refusal) {
     host_.request_began();
-    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox());
     // With the body still to come the connection cannot be used again.
     send(std::move(*refusal), parser_->is_done());
     return false;
@@ -298,7 +298,7 @@ void Session::refuse_input(const error_code& error) {
 void Session::refuse(const Error& error) {
   if (!exchange_) {
     host_.request_began();
-    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor());
+    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox());
   }
   send(refusal_reply(request_, error), false);
 }
@@ -308,7 +308,7 @@ void Session::run() {
   phase_ = Phase::running;
   deadline_ = Clock::time_point::max();
   host_.request_began();
-  exchange_ = std::make_shared<SessionExchange>(weak_from_this(), socket_.get_executor(),
+  exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox(),
                                                 std::move(request_.idempotency_key),
                                                 std::move(request_.client));
   // What a refusal in its form needs, should a drain cut the request.

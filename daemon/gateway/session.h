@@ -19,6 +19,7 @@
 #include "daemon/gateway/buffer_pool.h"
 #include "daemon/gateway/http_metrics.h"
 #include "daemon/gateway/limits.h"
+#include "daemon/gateway/mailbox.h"
 #include "daemon/gateway/message.h"
 #include "daemon/gateway/router.h"
 
@@ -33,6 +34,7 @@ class SessionHost {
   virtual const Limits& limits() const = 0;
   virtual const Router& router() const = 0;
   virtual BufferPool& buffers() = 0;
+  virtual std::shared_ptr<Mailbox> mailbox() = 0;  // of the I/O thread
   virtual bool leaving() const = 0;    // asked to end: connections are not kept any more
   virtual bool draining() const = 0;   // and no further request is taken, but
   virtual bool handed_on() const = 0;  // where the next daemon listens already: a moment longer

@@ -1,29 +1,26 @@
-// Posts every call to the session's thread; calls made there already run at once.
+// Takes every call to the session's thread; calls made there already run at once.
 #include "daemon/gateway/session_exchange.h"
-
-#include <boost/asio/dispatch.hpp>
 
 #include "daemon/gateway/session.h"
 
 namespace aima {
 
 SessionExchange::SessionExchange(std::weak_ptr<Session> session,
-                                 boost::asio::any_io_executor executor,
+                                 std::shared_ptr<Mailbox> mailbox,
                                  std::optional<std::string> idempotency_key, std::string client)
     : session_(std::move(session)),
-      executor_(std::move(executor)),
+      mailbox_(std::move(mailbox)),
       idempotency_key_(std::move(idempotency_key)),
       client_(std::move(client)) {}
 
 // `action` gets the session if this request is still the one it is answering, else null.
 template <typename Action>
 void SessionExchange::on_session(Action action) {
-  boost::asio::dispatch(
-      executor_, [self = shared_from_this(), action = std::move(action)]() mutable {
-        const auto session = self->session_.lock();
-        const bool current = session && !self->closed() && session->exchange_ == self;
-        action(current ? session.get() : nullptr);
-      });
+  mailbox_->deliver([self = shared_from_this(), action = std::move(action)]() mutable {
+    const auto session = self->session_.lock();
+    const bool current = session && !self->closed() && session->exchange_ == self;
+    action(current ? session.get() : nullptr);
+  });
 }
 
 void SessionExchange::reply(HttpReply reply) {

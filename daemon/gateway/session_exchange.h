@@ -5,8 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/any_io_executor.hpp>
-
+#include "daemon/gateway/mailbox.h"
 #include "daemon/gateway/message.h"
 
 namespace aima {
@@ -15,7 +14,7 @@ class Session;
 
 class SessionExchange : public Exchange, public std::enable_shared_from_this<SessionExchange> {
  public:
-  SessionExchange(std::weak_ptr<Session> session, boost::asio::any_io_executor executor,
+  SessionExchange(std::weak_ptr<Session> session, std::shared_ptr<Mailbox> mailbox,
                   std::optional<std::string> idempotency_key = {}, std::string client = {});
 
   void reply(HttpReply reply) override;
@@ -38,7 +37,7 @@ class SessionExchange : public Exchange, public std::enable_shared_from_this<Ses
   void on_session(Action action);
 
   std::weak_ptr<Session> session_;
-  boost::asio::any_io_executor executor_;
+  const std::shared_ptr<Mailbox> mailbox_;  // of the session's thread
   const std::optional<std::string> idempotency_key_;
   const std::string client_;
   std::stop_source stop_;

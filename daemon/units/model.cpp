@@ -47,10 +47,9 @@ Result<Json> checked_model(const Json& input) {
     const auto path = input["path"].get<std::string>();
     if (auto good = check_path("path", path); !good) return tl::unexpected(good.error());
     std::error_code missing;
-    there = std::filesystem::exists(path, missing);
-    bytes = std::filesystem::is_regular_file(path, missing)
-                ? std::filesystem::file_size(path, missing)
-                : 0;
+    const auto found = std::filesystem::status(path, missing);
+    there = std::filesystem::exists(found);
+    bytes = std::filesystem::is_regular_file(found) ? std::filesystem::file_size(path, missing) : 0;
     if (missing) bytes = 0;
   }
   Json model = Json::object();
