@@ -25,7 +25,7 @@ void DaemonControl::release_socket() {
   socket_.reset();
 }
 
-std::vector<Life> DaemonControl::lives() const {
+std::vector<DaemonLife> DaemonControl::lives() const {
   std::lock_guard lock(mutex_);
   return lives_;
 }

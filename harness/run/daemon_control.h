@@ -55,7 +55,7 @@ struct ExitSeen {
 };
 
 // When one daemon lived, as far as it is known by now.
-struct Life {
+struct DaemonLife {
   int instance = 0;
   Instant spawned{};
   std::optional<Instant> ready;
@@ -102,7 +102,7 @@ class DaemonControl {
   // The socket that was held for daemons to take over; the port is free afterwards.
   void release_socket();
   // Every daemon that was spawned, in order.
-  std::vector<Life> lives() const;
+  std::vector<DaemonLife> lives() const;
 
   std::optional<Instant> last_signal() const;
   std::size_t lines_at_signal() const;
@@ -132,7 +132,7 @@ class DaemonControl {
   std::optional<NotifySocket> notify_;
   mutable std::recursive_mutex mutex_;
   UniqueFd socket_;                 // held over restarts (activation)
-  std::vector<Life> lives_;
+  std::vector<DaemonLife> lives_;
   std::string starting_;            // step that started this instance
   std::string asked_by_;            // step that sent the first deadly signal to this instance
   std::vector<int> asked_signals_;

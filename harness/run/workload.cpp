@@ -89,7 +89,7 @@ std::string outcome_of_sent(const Sent& one) {
 
 // Each start of the daemon while requests were under way, and how many there were before it (of the
 // daemon before), carried over it (asked before it was spawned, answered after), and after it.
-Json restarts_of(const std::vector<Sent>& sent, const std::vector<Life>& lives) {
+Json restarts_of(const std::vector<Sent>& sent, const std::vector<DaemonLife>& lives) {
   Json restarts = Json::array();
   if (sent.empty()) return restarts;
   const auto earlier = [](const Sent& a, const Sent& b) { return a.begin < b.begin; };
@@ -97,8 +97,8 @@ Json restarts_of(const std::vector<Sent>& sent, const std::vector<Life>& lives) 
   const auto sooner = [](const Sent& a, const Sent& b) { return a.end < b.end; };
   const Instant end = std::max_element(sent.begin(), sent.end(), sooner)->end;
   for (std::size_t index = 1; index < lives.size(); ++index) {
-    const Life& last = lives[index - 1];
-    const Life& life = lives[index];
+    const DaemonLife& last = lives[index - 1];
+    const DaemonLife& life = lives[index];
     if (life.spawned < begin || life.spawned > end || !life.ready) continue;
     const Instant asked = last.asked.value_or(life.spawned);
     const Instant until = life.asked.value_or(end);
