@@ -4,14 +4,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <sstream>
-
+#include "harness/target/kernel_locks.h"
 #include "harness/target/process_info.h"
 
 namespace harness {
@@ -93,21 +89,13 @@ Result<Json> Holder::release(const Limit& limit) {
   return Json{{"released", true}, {"pid", child_->pid()}, {"ended", to_string(*ended)}};
 }
 
-Json Holder::locks_on(const std::string& file) const {
+Result<Json> Holder::locks_held(const std::string& file) const {
+  const auto locks = locks_on(file);
+  if (!locks) return tl::unexpected(locks.error());
   Json found = Json::array();
-  struct stat status = {};
-  if (::stat(file.c_str(), &status) != 0) return found;
-  char place[64];
-  std::snprintf(place, sizeof place, "%02x:%02x:%llu", major(status.st_dev), minor(status.st_dev),
-                static_cast<unsigned long long>(status.st_ino));
-  std::istringstream lines(read_text("/proc/locks"));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string number, kind, advisory, mode, owner, where, first, last;
-    fields >> number >> kind >> advisory >> mode >> owner >> where >> first >> last;
-    if (where != place || owner != std::to_string(pid())) continue;
-    found.push_back({{"kind", kind}, {"mode", mode}, {"range", first + "-" + last}});
-  }
+  for (const auto& lock : *locks)
+    if (lock.pid == pid())
+      found.push_back({{"kind", lock.kind}, {"mode", lock.mode}, {"range", lock.range}});
   return found;
 }
 }  // namespace harness

@@ -33,8 +33,8 @@ class Holder {
   Result<std::string> hold(const Session& session, const std::string& how,
                            const std::string& database, const Limit& limit);
   Result<Json> release(const Limit& limit);  // idempotent
-  // Kernel locks of the holder on `file`, as /proc/locks tells: [{"kind", "mode", "range"}].
-  Json locks_on(const std::string& file) const;
+  // Kernel locks of the holder on `file`: [{"kind", "mode", "range"}]. An error: it cannot be known.
+  Result<Json> locks_held(const std::string& file) const;
   pid_t pid() const { return child_ ? child_->pid() : 0; }
 
  private:

@@ -9,7 +9,7 @@ StepShape shape_of_database_lock() {
   return {"database-lock",
           "fault",
           "Another process locks the database: exclusively with the daemon down, its writers out "
-          "with the daemon up; proof: the lock in /proc/locks.",
+          "with the daemon up; proof: the lock that the kernel shows.",
           "",
           {{"database", ValueKind::text, false, "the file (the target's first)"}},
           false,
@@ -28,14 +28,15 @@ class DatabaseLock : public PreparedFault {
     if (!held) return tl::unexpected(held.error());
     const bool exclusive = *held == "holding exclusive";
     const std::string file = exclusive ? database_ : database_ + "-shm";
-    const Json locks = holder_.locks_on(file);
-    if (locks.empty())
+    const auto locks = holder_.locks_held(file);
+    if (!locks) return tl::unexpected(locks.error());
+    if (locks->empty())
       return fail(ErrorKind::environment, "the kernel lists no lock of process " +
                                               std::to_string(holder_.pid()) + " on " + file);
     return Json{{"pid", holder_.pid()},
                 {"lock", exclusive ? "exclusive" : "write"},
                 {"file", file},
-                {"locks", locks}};
+                {"locks", *locks}};
   }
   Result<Json> heal(const Limit& limit) override { return holder_.release(limit); }
 

@@ -9,7 +9,7 @@ namespace {
 StepShape shape_of_wal_reader() {
   return {"wal-reader",
           "fault",
-          "A read-only reader pins the WAL so that it grows; proof: its lock in /proc/locks.",
+          "A read-only reader pins the WAL so that it grows; proof: the lock that the kernel shows on it.",
           "",
           {{"database", ValueKind::text, false, "the file (the target's first)"}},
           false,
@@ -29,12 +29,13 @@ class WalReader : public PreparedFault {
       return tl::unexpected(child.error());
     auto held = holder_.hold(session_, "reader", database_, limit);
     if (!held) return tl::unexpected(held.error());
-    const Json locks = holder_.locks_on(database_ + "-shm");
-    if (locks.empty())
+    const auto locks = holder_.locks_held(database_ + "-shm");
+    if (!locks) return tl::unexpected(locks.error());
+    if (locks->empty())
       return fail(ErrorKind::environment, "the reader (process " + std::to_string(holder_.pid()) +
                                               ") holds no lock on " + database_ +
                                               "-shm: the database is not in WAL mode");
-    return Json{{"pid", holder_.pid()}, {"locks", locks}, {"files", sqlite_files(database_)}};
+    return Json{{"pid", holder_.pid()}, {"locks", *locks}, {"files", sqlite_files(database_)}};
   }
   Result<Json> heal(const Limit& limit) override { return holder_.release(limit); }
 

@@ -1,64 +1,51 @@
-// The `files` probe: what lies below a folder, and who holds a lock on any of it. The kernel's list
-// of locks (/proc/locks) names device and inode, which are compared with the files' own.
+// The `files` probe: what lies below a folder, and who holds a lock on any of it.
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <sstream>
 
 #include "harness/base/pattern.h"
 #include "harness/probes/rows.h"
+#include "harness/target/kernel_locks.h"
 
 namespace harness {
 namespace {
 
-struct Lock {
-  std::string kind;   // FLOCK, POSIX, OFDLCK, LEASE
-  std::string mode;   // READ, WRITE
-  long pid = 0;
-};
-
-std::string lock_key(unsigned major_number, unsigned minor_number, std::uint64_t inode) {
-  return fmt::format("{:02x}:{:02x}:{}", major_number, minor_number, inode);
+std::string name_below(const std::filesystem::path& path, const std::filesystem::path& root) {
+  return path == root ? "." : path.lexically_relative(root).string();
 }
 
-// "1: FLOCK  ADVISORY  WRITE 708 08:01:1234 0 EOF"
-std::multimap<std::string, Lock> kernel_locks() {
-  std::multimap<std::string, Lock> locks;
-  std::ifstream file("/proc/locks");
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string number, kind, advisory, mode, place;
-    long pid = 0;
-    fields >> number >> kind;
-    if (kind == "->") continue;  // a waiter, not a holder
-    fields >> advisory >> mode >> pid >> place;
-    locks.insert({place, {kind, mode, pid}});
-  }
-  return locks;
-}
-
-Json describe(const std::filesystem::path& path, const std::filesystem::path& root,
-              const std::multimap<std::string, Lock>& locks, Json& held) {
+Json describe(const std::filesystem::path& path, const std::filesystem::path& root) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return nullptr;
-  std::string name = path == root ? "." : std::filesystem::relative(path, root).string();
-  auto [from, to] = locks.equal_range(
-      lock_key(major(status.st_dev), minor(status.st_dev), status.st_ino));
-  for (auto lock = from; lock != to; ++lock) {
-    held.push_back({{"path", name}, {"kind", lock->second.kind}, {"mode", lock->second.mode},
-                    {"pid", lock->second.pid}});
-  }
   const char* type = S_ISREG(status.st_mode)    ? "file"
                      : S_ISDIR(status.st_mode)  ? "folder"
                      : S_ISSOCK(status.st_mode) ? "socket"
                      : S_ISLNK(status.st_mode)  ? "link"
                                                 : "other";
-  return {{"path", name}, {"type", type}, {"bytes", status.st_size},
+  return {{"path", name_below(path, root)}, {"type", type}, {"bytes", status.st_size},
           {"mode", fmt::format("{:04o}", status.st_mode & 07777)}};
+}
+
+// False: a folder vanished while it was looked into. Half a list is never given for the whole: it
+// would say of a file in the other half that it is not there.
+Result<bool> list_files(const std::filesystem::path& root, const Pattern* match, Json& files) {
+  std::error_code error;
+  for (auto entry = std::filesystem::recursive_directory_iterator(root, error);
+       !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    Json one = describe(entry->path(), root);
+    if (one.is_null()) continue;
+    if (match != nullptr) {
+      const auto wanted = match->found_in(one["path"].get<std::string>());
+      if (!wanted) return tl::unexpected(wanted.error());
+      if (!*wanted) continue;
+    }
+    files.push_back(std::move(one));
+  }
+  if (!error) return true;
+  if (error == std::errc::no_such_file_or_directory) return false;
+  return fail(ErrorKind::environment, fmt::format("what lies below {} cannot be listed: {}",
+                                                  root.string(), error.message()));
 }
 
 }  // namespace
@@ -66,7 +53,7 @@ Json describe(const std::filesystem::path& path, const std::filesystem::path& ro
 StepShape files_shape() {
   return {"files",
           "probe",
-          "What lies below a folder: {files: [{path, type, bytes, mode}], locks: [{path, kind, mode, pid}]}.",
+          "What lies below a folder: {files: [{path, type, bytes, mode}], locks: [{path, kind, mode, range, pid}]}.",
           "folder",
           {{"folder", ValueKind::text, false, "default: the daemon's data folder"},
            {"match", ValueKind::pattern, false, "only paths that match this regular expression (locks are always all)"}},
@@ -76,7 +63,7 @@ StepShape files_shape() {
           "nothing"};
 }
 
-Result<Observation> files_look(Session& session, const Arguments& arguments, const Limit&) {
+Result<Observation> files_look(Session& session, const Arguments& arguments, const Limit& limit) {
   auto folder = substitute(arguments.text_or("folder", session.target.data), session.variables);
   if (!folder) return tl::unexpected(folder.error());
   std::filesystem::path root(*folder);
@@ -87,20 +74,21 @@ Result<Observation> files_look(Session& session, const Arguments& arguments, con
   std::string pattern = arguments.text_or("match", "");
   const auto match = Pattern::compile(pattern);
   if (!match) return within("files", match.error());
-  auto locks = kernel_locks();
+  const auto locks = locks_below(root);
+  if (!locks) return within("files", locks.error());
   Json files = Json::array(), held = Json::array();
-  describe(root, root, locks, held);
-  for (auto entry = std::filesystem::recursive_directory_iterator(root, error);
-       entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
-    Json one = describe(entry->path(), root, locks, held);
-    if (one.is_null()) continue;
-    const auto wanted = pattern.empty() ? Result<bool>(true) : match->found_in(one["path"].get<std::string>());
-    if (!wanted) return within("files", wanted.error());
-    if (*wanted) files.push_back(one);
-    if (error) break;
+  for (const auto& lock : *locks) held.push_back(to_json(lock, name_below(lock.path, root)));
+  for (bool whole = false; !whole;) {
+    files = Json::array();
+    auto listed = list_files(root, pattern.empty() ? nullptr : &*match, files);
+    if (!listed) return within("files", listed.error());
+    whole = *listed;
+    if (!whole && limit.expired())
+      return fail(ErrorKind::environment, fmt::format("files: {} changes faster than it can be listed",
+                                                      root.string()));
   }
   Observation seen;
-  seen.command = fmt::format("find {} -ls; cat /proc/locks", root.string());
+  seen.command = fmt::format("find {} -ls; lslocks", root.string());
   seen.document = {{"folder", root.string()}, {"files", files}, {"locks", held}};
   seen.summary = fmt::format("{}: {} entries{}, {} locks held", root.string(), files.size(),
                              pattern.empty() ? "" : " matching " + pattern, held.size());

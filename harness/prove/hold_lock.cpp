@@ -12,8 +12,8 @@
 #include "harness/base/unique_fd.h"
 #include "harness/prove/blow.h"
 #include "harness/prove/course.h"
-#include "harness/prove/locks.h"
 #include "harness/prove/rows.h"
+#include "harness/target/kernel_locks.h"
 
 namespace harness {
 namespace {
@@ -72,12 +72,10 @@ Result<std::string> take_lock(Live& live, const std::string& lock, UniqueFd& hel
     return fail(ErrorKind::environment,
                 fmt::format("cannot lock {}: {}", file.string(), ::strerrordesc_np(errno)));
   }
-  for (const auto& seen : locks_below(live.session.target.data)) {
-    if (seen.value("path", "") == path) {
-      return fmt::format("{} stays locked, the kernel's list says: {}", path, seen.dump());
-    }
-  }
-  return fail(ErrorKind::environment, "the kernel's list does not show the lock");
+  const auto seen = locks_on(file);
+  if (!seen) return tl::unexpected(seen.error());
+  if (seen->empty()) return fail(ErrorKind::environment, "the kernel does not show the lock");
+  return fmt::format("{} stays locked, the kernel says: {}", path, to_json(seen->front(), path).dump());
 }
 
 std::unique_ptr<Strike> hold(const ProofSubject& subject, const Place& place) {

@@ -7,8 +7,8 @@
 #include "harness/prove/course.h"
 #include "harness/prove/database.h"
 #include "harness/prove/engines.h"
-#include "harness/prove/locks.h"
 #include "harness/run/step.h"
+#include "harness/target/kernel_locks.h"
 
 namespace harness {
 namespace {
@@ -57,7 +57,11 @@ class Surveyor : public Saboteur {
     const std::string& data = live_->session.target.data;
     std::error_code error;
     if (!data.empty() && fs::exists(data, error)) {
-      fields["locks"] = locks_below(data);
+      if (const auto locks = locks_below(data)) {
+        fields["locks"] = Json::array();
+        for (const auto& lock : *locks)
+          fields["locks"].push_back(to_json(lock, fs::relative(lock.path, data, error)));
+      }
       std::size_t files = 0;
       for (const auto& entry : fs::recursive_directory_iterator(data, error)) {
         if (entry.is_regular_file(error)) ++files;

@@ -244,7 +244,8 @@ void Run::sweep() {
     // What a daemon could not end because we killed it is no leak of its own, nor is a port that was
     // somebody else's before it could start.
     const bool strangers = item.value("kind", "") == "socket" && live_.daemon.port_is_strangers();
-    const bool excused = whose == "run" || (whose == "daemon" && killed) || strangers;
+    const bool daemons = whose == "daemon" || whose == "unknown";
+    const bool excused = whose == "run" || (daemons && killed) || strangers;
     const std::string kind = item.value("kind", "");  // what `clean` can end or remove
     left_over = left_over || (whose == "harness" && !item.value("removed", false) &&
                               (kind == "process" || kind == "container" || kind == "cgroup"));

@@ -2,8 +2,6 @@
 #include "harness/target/leftovers.h"
 
 #include <arpa/inet.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <fstream>
@@ -14,6 +12,7 @@
 #include "harness/target/cgroup.h"
 #include "harness/target/containment.h"
 #include "harness/target/enclosure.h"
+#include "harness/target/kernel_locks.h"
 #include "harness/target/orphaned_calls.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
@@ -70,34 +69,16 @@ void add_containers(Json& found, EngineClient& engine, const std::string& run_id
   }
 }
 
-// Inodes of the sandbox that some process holds a kernel lock on, by /proc/locks.
 void add_locks(Json& found, const fs::path& sandbox) {
-  std::map<std::string, std::string> files;  // "maj:min:inode" → path
-  const auto add = [&](const fs::path& path) {
-    struct stat status = {};
-    if (::lstat(path.c_str(), &status) != 0) return;
-    char key[64];
-    std::snprintf(key, sizeof key, "%02x:%02x:%llu", major(status.st_dev), minor(status.st_dev),
-                  static_cast<unsigned long long>(status.st_ino));
-    files[key] = path.string();
-  };
-  std::error_code ignored;
-  add(sandbox);
-  for (auto entry = fs::recursive_directory_iterator(
-           sandbox, fs::directory_options::skip_permission_denied, ignored);
-       !ignored && entry != fs::recursive_directory_iterator(); entry.increment(ignored))
-    add(entry->path());
-  std::istringstream lines(read_text("/proc/locks"));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::vector<std::string> words;
-    for (std::string word; fields >> word;) words.push_back(word);
-    // "1: POSIX ADVISORY WRITE 123 08:01:456 0 EOF"; a waiter has "->" after the number.
-    const auto file = std::find_if(words.begin(), words.end(),
-                                   [&](const std::string& word) { return files.contains(word); });
-    if (file == words.end() || file == words.begin()) continue;
-    found.push_back(leftover("lock", files[*file] + " is locked by process " + *(file - 1),
-                             "daemon"));
+  const auto locks = locks_below(sandbox);
+  if (!locks) {
+    found.push_back(leftover("lock", locks.error().message, "unknown"));
+    return;
+  }
+  for (const auto& lock : *locks) {
+    const std::string who = lock.pid > 0 ? "process " + std::to_string(lock.pid)
+                                         : "a process that cannot be seen from here";
+    found.push_back(leftover("lock", lock.path.string() + " is locked by " + who, "daemon"));
   }
 }
 
@@ -195,6 +176,7 @@ Json clean_up(Session& session, const Limit& limit) {
   for (Json& item : before) item["removed"] = !is_there(still, item);
   for (Json item : still) {
     if (item["kind"] == "mount") continue;  // unmounted when the folder is removed
+    if (item["whose"] == "unknown" && is_there(before, item)) continue;
     item["whose"] = "harness";
     after.push_back(std::move(item));
   }

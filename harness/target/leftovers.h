@@ -16,6 +16,7 @@ namespace harness {
 //          "run"     made to outlive the daemon and ended with the run, no finding: native engines
 //                    with an instance file, containers with the run's label
 //          "harness" what the harness itself failed to remove
+//          "unknown" what could not be looked at: `what` says why it is not known
 // `processes`, `containers` carry the pid or id too.
 Json find_leftovers(Session& session, const Limit& limit);
 

@@ -211,21 +211,28 @@ Check check_of(const JudgeInput& input, const Breach& breach,
 Check leftovers_check(const RunRecord& record) {
   Check check;
   check.expected = "no process, container, mount, socket or file of the daemon is left";
-  if (record.leftovers == nullptr) {
+  const Json* list = nullptr;
+  if (record.leftovers != nullptr) {
+    const auto counted = record.leftovers->fields.find("found");
+    if (counted != record.leftovers->fields.end() && counted->is_array()) list = &*counted;
+  }
+  if (list == nullptr) {
     check.evidence = "what was left behind was not counted";
     return check;
   }
   check.answer = Answer::pass;
+  check.evidence = "nothing left behind";
   std::vector<std::string> found;
-  const auto list = record.leftovers->fields.find("found");
-  if (list != record.leftovers->fields.end() && list->is_array()) {
-    for (const auto& item : *list) {
-      if (item.is_object() && text_of(item, "whose") == "daemon") {
-        found.push_back(fmt::format("{}: {}", text_of(item, "kind"), text_of(item, "what")));
-      }
+  for (const auto& item : *list) {
+    if (!item.is_object()) continue;
+    const std::string whose = text_of(item, "whose");
+    if (whose == "daemon") {
+      found.push_back(fmt::format("{}: {}", text_of(item, "kind"), text_of(item, "what")));
+    } else if (whose == "unknown") {
+      check.answer = Answer::inconclusive;
+      check.evidence = text_of(item, "what");
     }
   }
-  check.evidence = "nothing left behind";
   if (!found.empty()) {
     check.answer = Answer::fail;
     check.evidence = fmt::format("left behind by the daemon: {}",
@@ -318,7 +325,8 @@ std::vector<std::string> harness_leftovers(const RunRecord& record) {
     const auto list = record.leftovers->fields.find("found");
     if (list != record.leftovers->fields.end() && list->is_array()) {
       for (const auto& item : *list) {
-        if (!item.is_object() || text_of(item, "whose") == "daemon") continue;
+        const std::string whose = item.is_object() ? text_of(item, "whose") : "daemon";
+        if (whose == "daemon" || whose == "unknown") continue;
         out.push_back(fmt::format("{}: {}{}", text_of(item, "kind"), text_of(item, "what"),
                                   boolean_of(item, "removed") ? " (removed)" : ""));
       }

@@ -209,6 +209,28 @@ TEST(Judge, WhatTheHarnessLeftIsNotTheDaemonsFault) {
   EXPECT_EQ(exit_status({verdict}, false), 6);
 }
 
+TEST(Judge, WhatCouldNotBeLookedAtIsNotCalledClean) {
+  std::string history = slurp(histories() + "run-fail-left-behind.jsonl");
+  history.replace(history.find("\"whose\":\"daemon\""), 16, "\"whose\":\"unknown\"");
+  const Verdict verdict = judged(fixture_scenario("run"), history);
+  EXPECT_EQ(verdict.answer, Answer::inconclusive);
+  EXPECT_THAT(finding_of(verdict, "run").evidence, HasSubstr("4711"));
+  EXPECT_THAT(verdict.harness_leftovers, ::testing::IsEmpty());
+  // A leak that was seen is one, whatever else could not be looked at.
+  history = slurp(histories() + "run-fail-left-behind.jsonl");
+  history.replace(history.find("\"found\":["), 9,
+                  R"("found":[{"kind":"lock","what":"not known","whose":"unknown"},)");
+  EXPECT_EQ(judged(fixture_scenario("run"), history).answer, Answer::fail);
+}
+
+TEST(Judge, ACountWithoutAListCountsNothing) {
+  std::string history = slurp(histories() + "run-pass.jsonl");
+  const auto at = history.find("\"found\":");
+  ASSERT_NE(at, std::string::npos);
+  history.replace(at, 8, "\"fonud\":");
+  EXPECT_EQ(judged(fixture_scenario("run"), history).answer, Answer::inconclusive);
+}
+
 TEST(Judge, AnUntaggedExpectThatTheRecordBeliesSpoilsWhatFollows) {
   std::string text = slurp(histories() + "faults.yaml");
   text.replace(text.find("- fault: {pause: {}}"), 20, "- http: GET /ready\n    expect: .ready");
