@@ -10,7 +10,8 @@ namespace harness {
 
 // The target's first database file; an error where it has none, or none is there.
 Result<std::string> database_file(const Live& live);
-// Rows of each table, SQLite's own tables left out. Looks at a copy, or through the backup API.
+// Rows of each table that numbers them, SQLite's own tables left out: one WITHOUT ROWID has no newest
+// row to drop or to add to. Looks at a copy, or through the backup API.
 Result<std::map<std::string, std::int64_t>> rows_by_table(Live& live, const Limit& limit);
 // All that the tables hold, as one text: two databases with the same text hold the same.
 Result<std::string> content_of(Live& live, const Limit& limit);

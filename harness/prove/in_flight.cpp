@@ -1,4 +1,4 @@
-// Groups between their `background` and their `join`.
+// Groups between their `background` or `workload` and their `join`.
 #include "harness/prove/in_flight.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ std::vector<Flight> requests_in_flight(const Course& course) {
   std::map<std::string, std::size_t> flight_of;  // step → index
   for (const auto& passage : course.passages()) {
     const Step& step = *passage.step;
-    if (step.kind == "background") {
+    if (step.kind == "background" || step.kind == "workload") {
       if (open.empty()) asked = nullptr;
       open.push_back(group_of(step));
     } else if (!open.empty() && !asked && (step.kind == "signal" || step.kind == "fault")) {

@@ -93,6 +93,13 @@ TEST_F(World, WhatWasStoredIsLost) {
   expect_noticed("drop-row", {"models", "13"}, "1");
 }
 
+// What the daemon counts by itself (model_counts, WITHOUT ROWID) has no newest row.
+TEST_F(World, OnlyTablesThatNumberTheirRowsLoseOne) {
+  const auto places = proving->places("drop-row");
+  EXPECT_FALSE(places.empty());
+  for (const auto& place : places) EXPECT_EQ(place.detail, "models");
+}
+
 TEST_F(World, WhatWasStoredIsDamaged) {
   expect_noticed("flip-byte", {"header", "5"}, "5");
   expect_noticed("flip-byte", {"page", "5"}, "5");
@@ -185,6 +192,35 @@ steps:
   - heal: database-lock
   - stop: {}
 )";
+
+constexpr const char* with_workload = R"(
+scenario: with-workload
+target: aima
+timeout: 30s
+criteria: {1: none fails}
+steps:
+  - start: {}
+  - workload: load
+    requests: 3000
+    clients: 4
+    steps:
+      - http: GET /health
+  - await: {answered: 100, group: load}
+  - join: {group: load, within: 20s}
+    criterion: 1
+    expect: .answered == 3000 and .failed == 0
+  - stop: {}
+)";
+
+TEST(WorldWorkload, ItsRequestsAreCut) {
+  Proving proving(with_workload);
+  ASSERT_EQ(proving.control.answer, Answer::pass) << proving.control.reason;
+  const auto places = proving.places("cut-reply");
+  ASSERT_EQ(places.size(), 1u);
+  const Struck seen = proving.strike("cut-reply", places.front());
+  EXPECT_THAT(seen.what, HasSubstr("shut 4 connections down"));
+  EXPECT_EQ(answer_of(seen.verdict, "1"), Answer::fail);
+}
 
 TEST(WorldFault, AFaultThatDoesNotStrikeNeverPasses) {
   Proving proving(with_fault);
