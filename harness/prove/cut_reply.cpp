@@ -18,7 +18,11 @@ std::vector<Place> places_to_cut(const ProofSubject& subject) {
   return places;
 }
 
-Result<std::string> cut_all(Live& live, const Limit&) {
+// A client asks again by itself where a connection that it kept ends before any reply: it must see one
+// begin.
+constexpr std::string_view begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{";
+
+Result<std::string> cut_all(Live& live, bool keeps_connections) {
   if (!live.session.daemon_running()) return fail(ErrorKind::environment, "no daemon was running");
   const Child& daemon = *live.session.daemon;
   int cut = 0;
@@ -26,6 +30,8 @@ Result<std::string> cut_all(Live& live, const Limit&) {
     if (!socket.established) continue;
     auto copy = copy_socket(daemon, socket);
     if (!copy) return tl::unexpected(copy.error());
+    if (keeps_connections)
+      (void)::send(copy->get(), begun.data(), begun.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (::shutdown(copy->get(), SHUT_RDWR) == 0) ++cut;
   }
   if (cut > 0) return fmt::format("shut {} connections down", cut);
@@ -36,7 +42,11 @@ std::unique_ptr<Strike> cut(const ProofSubject& subject, const Place& place) {
   const Course course(subject);
   const Passage* passage = course.find(place.step);
   const bool joins = passage && passage->step->kind == "join";
-  return strike_once(subject, place, joins ? Moment::before_step : Moment::after_step, cut_all);
+  bool keeps = false;
+  for (const auto& flight : requests_in_flight(course))
+    if (flight.place.step == place.step) keeps = flight.keeps_connections;
+  return strike_once(subject, place, joins ? Moment::before_step : Moment::after_step,
+                     [keeps](Live& live, const Limit&) { return cut_all(live, keeps); });
 }
 
 }  // namespace
