@@ -278,7 +278,9 @@ TEST_F(Sqlite, DamageIsAFindingNotAnError) {
   auto rows = sqlite_query(look, "SELECT 1", limit);
   ASSERT_FALSE(rows.has_value());
   EXPECT_EQ(rows.error().kind, ErrorKind::subject);
-  EXPECT_EQ(sqlite_files(look.database)["exists"], false);
+  const Json files = sqlite_files(look.database);
+  EXPECT_EQ(files["exists"], false);
+  EXPECT_EQ(files["wal_bytes"], nullptr) << "no log of no database is not a short one";
 }
 
 TEST_F(Sqlite, RefusesWritesAndEndsAtItsLimit) {

@@ -148,14 +148,18 @@ Result<Json> sqlite_pragmas(const SqliteLook& look, const Limit& limit) {
 }
 
 Json sqlite_files(const std::filesystem::path& database) {
-  const auto bytes = [&](const char* ending) -> std::uint64_t {
-    std::error_code error;
-    const auto size = fs::file_size(database.string() + ending, error);
-    return error ? 0 : static_cast<std::uint64_t>(size);
-  };
   std::error_code error;
+  const bool exists = fs::exists(database, error);
+  const bool unknown = static_cast<bool>(error);
+  const auto bytes = [&](const char* ending) -> Json {
+    if (!exists) return nullptr;
+    std::error_code trouble;
+    const auto size = fs::file_size(database.string() + ending, trouble);
+    if (trouble == std::errc::no_such_file_or_directory) return 0;
+    return trouble ? Json(nullptr) : Json(size);
+  };
   Json out = Json::object();
-  out["exists"] = fs::exists(database, error);
+  out["exists"] = unknown ? Json(nullptr) : Json(exists);
   out["database_bytes"] = bytes("");
   out["wal_bytes"] = bytes("-wal");
   out["shm_bytes"] = bytes("-shm");

@@ -24,6 +24,7 @@ Result<Json> sqlite_query(const SqliteLook& look, const std::string& sql, const 
 Result<Json> sqlite_integrity(const SqliteLook& look, bool full, const Limit& limit);
 // {"journal_mode", "synchronous"?, "user_version", "application_id", "page_count", …}
 Result<Json> sqlite_pragmas(const SqliteLook& look, const Limit& limit);
-// {"database_bytes", "wal_bytes", "shm_bytes", "exists"}
+// {"database_bytes", "wal_bytes", "shm_bytes", "exists"}; null what cannot be known, and all bytes where
+// there is no database: no log of none is not a short one.
 Json sqlite_files(const std::filesystem::path& database);
 }  // namespace harness

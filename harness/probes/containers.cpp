@@ -29,8 +29,13 @@ Result<Json> native_list(const Session& session, const std::vector<std::string>&
   auto folder = substitute(session.target.instance_files, session.variables);
   if (!folder) return tl::unexpected(folder.error());
   Json list = Json::array();
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(*folder, ignored)) {
+  std::error_code error;
+  const std::filesystem::directory_iterator files(*folder, error);
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorKind::environment, fmt::format("containers: {} cannot be listed: {}", *folder,
+                                                    error.message()));
+  }
+  for (const auto& entry : files) {
     if (entry.path().extension() != ".json") continue;
     const auto text = read_file(entry.path(), most_instance_file);
     if (!text) return fail(ErrorKind::subject, text.error().message);

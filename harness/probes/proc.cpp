@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "harness/target/process_info.h"
+
 namespace harness {
 namespace {
 
@@ -19,7 +21,7 @@ std::string slurp(const std::string& path) {
   return text.str();
 }
 
-void read_tcp_table(const char* path, std::vector<TcpSocket>& sockets) {
+void read_tcp_table(const std::string& path, std::vector<TcpSocket>& sockets) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
@@ -65,11 +67,8 @@ std::optional<ProcessStatus> read_status(pid_t pid) {
 
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
-  std::error_code error;
-  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
-    std::istringstream list(slurp(task.path().string() + "/children"));
-    for (pid_t child; list >> child;) children.push_back(child);
-  }
+  for (const auto& process : all_processes())
+    if (process.parent == pid) children.push_back(process.pid);
   return children;
 }
 
@@ -82,10 +81,12 @@ std::string command_line_of(pid_t pid) {
   return text;
 }
 
-Descriptors descriptors_of(pid_t pid) {
+std::optional<Descriptors> descriptors_of(pid_t pid) {
   Descriptors found;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", pid), error)) {
+  const std::filesystem::directory_iterator folder(fmt::format("/proc/{}/fd", pid), error);
+  if (error) return std::nullopt;
+  for (const auto& entry : folder) {
     std::error_code gone;
     std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
     if (gone) continue;
@@ -95,10 +96,10 @@ Descriptors descriptors_of(pid_t pid) {
   return found;
 }
 
-std::vector<TcpSocket> tcp_sockets() {
+std::vector<TcpSocket> tcp_sockets(pid_t pid) {
   std::vector<TcpSocket> sockets;
-  read_tcp_table("/proc/net/tcp", sockets);
-  read_tcp_table("/proc/net/tcp6", sockets);
+  for (const char* table : {"tcp", "tcp6"})
+    read_tcp_table(fmt::format("/proc/{}/net/{}", pid, table), sockets);
   return sockets;
 }
 }  // namespace harness

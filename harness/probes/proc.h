@@ -28,14 +28,15 @@ struct Descriptors {
   std::vector<std::string> targets;
   std::set<std::uint64_t> socket_inodes;
 };
-Descriptors descriptors_of(pid_t pid);
+// Empty: gone, or another user's, whose descriptors are not to be seen.
+std::optional<Descriptors> descriptors_of(pid_t pid);
 
-// TCP sockets of the caller's network namespace, from /proc/net/tcp and tcp6.
+// TCP sockets of the network namespace that the process is in, from /proc/PID/net/tcp and tcp6.
 struct TcpSocket {
   int local_port = 0;
   int remote_port = 0;
   int state = 0;  // 10 = listening, 1 = established, as the kernel numbers them
   std::uint64_t inode = 0;
 };
-std::vector<TcpSocket> tcp_sockets();
+std::vector<TcpSocket> tcp_sockets(pid_t pid);
 }  // namespace harness

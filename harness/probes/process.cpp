@@ -25,16 +25,22 @@ Result<Observation> process_look(Session& session, const Arguments&, const Limit
   Observation seen;
   seen.command = fmt::format("cat /proc/{}/status; ls -l /proc/{}/fd", pid, pid);
   auto status = session.daemon_running() ? read_status(pid) : std::nullopt;
-  if (!status) {
+  const auto descriptors = status ? descriptors_of(pid) : std::nullopt;
+  if (status && !descriptors && read_status(pid)) {
+    // None would be a number like any other: few enough, and no socket that listens.
+    return fail(ErrorKind::environment,
+                fmt::format("process: the descriptors of process {} are not to be seen: it is another "
+                            "user's; run the harness as that user, or as root", pid));
+  }
+  if (!status || !descriptors) {
     seen.document = {{"running", false}, {"pid", pid}};
     seen.summary = fmt::format("process {} is gone", pid);
     return seen;
   }
-  Descriptors descriptors = descriptors_of(pid);
   Json listening = Json::array();
   int established = 0;
-  for (const auto& socket : tcp_sockets()) {
-    if (!descriptors.socket_inodes.contains(socket.inode)) continue;
+  for (const auto& socket : tcp_sockets(pid)) {
+    if (!descriptors->socket_inodes.contains(socket.inode)) continue;
     if (socket.state == 10) listening.push_back(socket.local_port);
     if (socket.state == 1) ++established;
   }
@@ -47,14 +53,14 @@ Result<Observation> process_look(Session& session, const Arguments&, const Limit
                    {"state", std::string(1, status->state)},
                    {"threads", status->threads},
                    {"rss_kb", status->rss_kb},
-                   {"descriptors", descriptors.targets.size()},
-                   {"files", descriptors.targets},
+                   {"descriptors", descriptors->targets.size()},
+                   {"files", descriptors->targets},
                    {"listening", listening},
                    {"established", established},
                    {"children", children}};
   seen.summary = fmt::format("process {}: state {}, {} threads, {} KB, {} descriptors, {} children", pid,
                              status->state, status->threads, status->rss_kb,
-                             descriptors.targets.size(), children.size());
+                             descriptors->targets.size(), children.size());
   return seen;
 }
 }  // namespace harness
