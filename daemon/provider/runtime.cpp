@@ -228,7 +228,7 @@ Result<int> Runtime::port_for_model(const std::string& model) {
                   {{"model", model}});
     }
   }
-  auto services = store_.list(Domain::service, {{{"model_id", model_id}}, 10000, 0});
+  auto services = store_.list(Domain::service, {{{"model_id", model_id}}, every_row, 0});
   if (!services) return tl::unexpected(services.error());
   std::vector<int> ports;
   for (const Json& row : services->items) {

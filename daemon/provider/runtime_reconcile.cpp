@@ -71,7 +71,7 @@ Result<Json> Runtime::reconcile() {
 
 Result<std::vector<Json>> Runtime::rows_of(const Look& look) {
   if (look.which != Rows::named) {
-    auto page = store_.list(Domain::service, {});
+    auto page = store_.list(Domain::service, {.equals = {}, .limit = every_row});
     if (!page) return tl::unexpected(page.error());
     return std::move(page->items);
   }

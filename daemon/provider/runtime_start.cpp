@@ -139,7 +139,7 @@ Result<void> Runtime::prepare(Starting& starting) {
 
 std::set<int> Runtime::ports_of_others(const std::string& service_id) {
   std::set<int> ports;
-  if (auto rows = store_.list(Domain::service, {})) {
+  if (auto rows = store_.list(Domain::service, {.equals = {}, .limit = every_row})) {
     for (const Json& row : rows->items) {
       if (text_of(row, "id") != service_id) ports.insert(number_of(row, "port"));
     }

@@ -28,10 +28,9 @@ void Runtime::watch(Side side, Lookout& lookout, Provider& provider) {
 }
 
 bool Runtime::has_container_services() {
-  const auto rows = store_.list(Domain::service, {});
-  if (!rows) return true;
-  return std::any_of(rows->items.begin(), rows->items.end(),
-                     [](const Json& row) { return text_of(row, "provider") != "native"; });
+  const auto all = store_.list(Domain::service, {.equals = {}, .limit = 1});
+  const auto native = store_.list(Domain::service, {{{"provider", "native"}}, 1, 0});
+  return !all || !native || all->total != native->total;
 }
 
 // One look after the other. What is told gets its look at once; a provider that was away sends no

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +21,9 @@ namespace aima {
 
 enum class Domain { model, service, catalog, skill, pipeline, pipeline_run, alert };
 enum class StoreKind { memory, sqlite };
+
+// As a limit: all that match, whatever their number.
+inline constexpr std::size_t every_row = std::numeric_limits<std::int64_t>::max();
 
 struct ListQuery {
   std::map<std::string, std::string> equals;  // field → value, top-level string fields only

@@ -42,6 +42,31 @@ TEST_F(Pages, AMatchLooksAtEveryRecipe) {
   EXPECT_EQ(found["items"][0]["recipe"]["name"], "r10049");
 }
 
+TEST_F(Pages, APortIsPromisedOnceHoweverManyServicesThereAre) {
+  const Json model = good("model.create", {{"name", "m"}});
+  ASSERT_TRUE(store->write_and_wait([&](Transaction& transaction) -> Result<Json> {
+    for (int i = 0; i < 20'050; ++i) {
+      const std::string id = "svc-" + std::to_string(10'000'000 + i);
+      auto done = transaction.insert(Domain::service, Json{{"id", id},
+                                                           {"name", id},
+                                                           {"model_id", model["id"]},
+                                                           {"engine_type", "vllm"},
+                                                           {"status", "stopped"},
+                                                           {"port", 1000 + i}});
+      if (!done) return tl::unexpected(done.error());
+    }
+    return Json(nullptr);
+  }));
+  for (const int taken : {1000, 1000 + 9'999, 1000 + 10'000, 1000 + 20'000, 1000 + 20'049}) {
+    const Error error =
+        bad(409, "service.create", {{"model_id", model["id"]}, {"port", taken}});
+    EXPECT_EQ(error.code, "port_taken");
+    EXPECT_EQ(error.details["service"], "svc-" + std::to_string(10'000'000 + taken - 1000));
+  }
+  EXPECT_EQ(good("service.create", {{"model_id", model["id"]}, {"port", 1000 + 20'050}})["port"],
+            1000 + 20'050);
+}
+
 TEST_F(Pages, ObjectsGoByTheNamesPeopleGiveTheirIds) {
   const Json recipe = good("catalog.create", {{"name", "r"}});
   EXPECT_EQ(good("catalog.get", {{"recipe_id", recipe["id"]}}), recipe);

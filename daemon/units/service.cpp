@@ -51,16 +51,20 @@ Result<void> known_engine(const EngineSet& engines, const std::string& type) {
 }
 
 Result<void> port_not_promised(Transaction& transaction, int port) {
-  auto services = transaction.list(Domain::service, {});
-  if (!services) return tl::unexpected(services.error());
-  for (const Json& other : services->items) {
-    if (!other["port"].is_number_integer() || other["port"].get<int>() != port) continue;
-    return fail(
-        409, "port_taken",
-        fmt::format("port {} belongs to service {} (status {}); name another, or none to "
-                    "get a free one",
-                    port, other["id"].get<std::string>(), other["status"].get<std::string>()),
-        Json{{"port", port}, {"service", other["id"]}});
+  ListQuery query;
+  for (std::size_t total = 1; query.offset < total; query.offset += query.limit) {
+    auto services = transaction.list(Domain::service, query);
+    if (!services) return tl::unexpected(services.error());
+    total = services->total;
+    for (const Json& other : services->items) {
+      if (!other["port"].is_number_integer() || other["port"].get<int>() != port) continue;
+      return fail(
+          409, "port_taken",
+          fmt::format("port {} belongs to service {} (status {}); name another, or none to "
+                      "get a free one",
+                      port, other["id"].get<std::string>(), other["status"].get<std::string>()),
+          Json{{"port", port}, {"service", other["id"]}});
+    }
   }
   return {};
 }

@@ -46,6 +46,7 @@ class UnitsBench : public ::testing::Test {
                               *registry, *runner, [] { return Json{{"version", "test"}}; }};
     add_model_units(context);
     add_engine_units(context);
+    add_service_units(context);
     add_catalog_units(context);
     add_skill_units(context);
     add_pipeline_units(context);
