@@ -16,26 +16,39 @@ bool takes_page(const Unit& unit) {
                      [](const Field& field) { return field.name == "offset"; });
 }
 
-// The statuses that this operation can answer, beside the ones that any request can get.
+// Whether an engine or its provider has a word in what it answers.
+bool asks_engine(const Unit& unit) {
+  if (unit.domain == "inference") return true;
+  return unit.domain == "service" && unit.verb != "create" && unit.verb != "get" &&
+         unit.verb != "list";
+}
+
+// Whether what it is asked for by id may not be there; a list's filters find nothing instead.
+bool names_object(const Unit& unit) {
+  if (unit.domain == "inference") return true;
+  return !takes_page(unit) &&
+         std::any_of(unit.fields.begin(), unit.fields.end(), [](const Field& field) {
+           return field.name == "id" || field.name == "model_id";
+         });
+}
+
+// The statuses of failures that this operation can answer.
 std::vector<int> failures_of(const Route& route, bool with_body) {
-  std::vector<int> statuses{400, 401, 408, 417, 429, 431, 500, 501, 503, 505};
+  std::vector<int> statuses{400, 401, 408, 413, 417, 429, 431, 500, 501, 503, 505};
   const Unit* unit = route.unit;
   const bool executes = !route.body_schema.is_null();
-  const bool talks =
-      executes || (unit != nullptr && (unit->domain == "service" || unit->domain == "inference"));
-  const bool writes = executes || (unit != nullptr && unit->kind == UnitKind::command);
-  const bool by_id =
-      executes || (unit != nullptr &&
-                   (unit->domain == "inference" ||
-                    std::any_of(unit->fields.begin(), unit->fields.end(), [](const Field& field) {
-                      return field.name == "id" || field.name == "model_id";
-                    })));
-  if (unit == nullptr && !executes) statuses = {401, 408, 429, 431, 503, 505};
-  if (by_id) statuses.push_back(404);
-  if (with_body) statuses.insert(statuses.end(), {413, 415});
-  if (writes) statuses.insert(statuses.end(), {409, 422, 507});
-  if (talks) statuses.insert(statuses.end(), {502, 504});
-  if (!route.needs_key) std::erase(statuses, 401);
+  const bool commands = executes || (unit != nullptr && unit->kind == UnitKind::command);
+  const bool writes = executes || (commands && unit->takes_key);
+  if (unit == nullptr && !executes) std::erase(statuses, 500);
+  if (executes || (unit != nullptr && names_object(*unit))) statuses.push_back(404);
+  if (with_body) statuses.push_back(415);
+  if (commands) statuses.push_back(409);
+  if (writes) statuses.insert(statuses.end(), {422, 507});
+  if (executes || (unit != nullptr && asks_engine(*unit))) {
+    statuses.insert(statuses.end(), {502, 504});
+  }
+  // The gate asks for neither: its key nor its share of the rate (Server::admit).
+  if (!route.needs_key) std::erase_if(statuses, [](int s) { return s == 401 || s == 429; });
   std::sort(statuses.begin(), statuses.end());
   return statuses;
 }
