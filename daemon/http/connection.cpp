@@ -2,7 +2,6 @@
 #include "daemon/http/connection.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,8 +13,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <utility>
+
+#include "daemon/http/resolver.h"
 
 namespace aima::http {
 namespace {
@@ -109,16 +109,14 @@ Result<void> Connection::open_unix(const Endpoint& endpoint, Deadline deadline, 
 }
 
 Result<void> Connection::open_tcp(const Endpoint& endpoint, Deadline deadline, const Wake& wake) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int answer =
-      getaddrinfo(endpoint.host_or_path.c_str(), endpoint.port.c_str(), &hints, &found);
-  if (answer != 0) return unreachable(peer_, gai_strerror(answer));
-  std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
+  auto addresses = resolve(endpoint.host_or_path, endpoint.port, deadline, wake);
+  if (!addresses) {
+    Error& error = addresses.error();
+    error.message = fmt::format("{}: {}", peer_, error.message);
+    return tl::unexpected(std::move(error));
+  }
   Result<void> last = unreachable(peer_, "it has no address");
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+  for (const addrinfo* one = addresses->get(); one != nullptr; one = one->ai_next) {
     close();
     fd_ = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) continue;
