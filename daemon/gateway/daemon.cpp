@@ -13,6 +13,7 @@
 #include "daemon/base/time.h"
 #include "daemon/gateway/daemon_metrics.h"
 #include "daemon/gateway/relay.h"
+#include "daemon/gateway/start_patience.h"
 #include "daemon/gateway/start_settings.h"
 #include "daemon/log/log.h"
 #include "daemon/units/units.h"
@@ -54,9 +55,13 @@ tl::expected<void, StartFailure> Daemon::open() {
   auto settings = runtime_options(config_);
   if (!settings) return tl::unexpected(StartFailure{78, settings.error().message});
   if (auto done = check_inherited(); !done) return done;
+  StartPatience patience;
+  patience.at("starting: opening the store, which may have to be upgraded");
   if (auto done = open_store(); !done) return done;
+  patience.at("starting: looking for the container engine");
   if (auto done = open_provider(std::move(*settings)); !done) return done;
   if (auto done = open_gateway(); !done) return done;
+  patience.at("starting: comparing the services with what runs");
   return reconcile();
 }
 
