@@ -1,12 +1,16 @@
 // The HTTP front as one client meets it: real sockets, real units. Whatever is sent, each reply is
-// well formed, no request is lost, and a client that has ended leaves nothing behind.
+// well formed, no request is lost, and a client that has ended leaves nothing behind. Either there
+// are no keys and the usual limits, or a key, a rate limit and limits so small that all are met.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/fuzz/targets.h"
@@ -21,15 +25,41 @@ constexpr int runs_of_one_server = 2000;
 constexpr std::size_t most_pieces = 200;
 constexpr auto patience = std::chrono::seconds(10);
 
+// How the first byte says that the rest is sent.
+struct Plan {
+  bool guarded = false;  // 0x80: the daemon with a key and small limits
+  bool crowded = false;  // 0x40, guarded: the one connection that it serves at once is taken
+  std::size_t piece = 0;  // the other bits: bytes sent at once; 0: all
+};
+
+Plan plan_of(std::string_view input) {
+  const unsigned first = input.empty() ? 0 : static_cast<unsigned char>(input.front());
+  if ((first & 0x80) == 0) return {false, false, first};
+  return {true, (first & 0x40) != 0, first & 0x3f};
+}
+
+constexpr std::string_view the_key = "fuzz-key-0123456789abcdef";
+
+Limits small_limits() {
+  Limits limits;
+  limits.header_bytes = 1024;
+  limits.body_bytes = 1024;
+  limits.read_ahead_bytes = 256;
+  limits.connections = 1;
+  return limits;
+}
+
 struct Front {
   boost::asio::io_context io{1};
   Units units{io};
   RouteContext routes{.units = units.registry(), .io = io};
   std::unique_ptr<Server> server;
 
-  Front() {
+  explicit Front(bool guarded) {
     routes.not_ready = [] { return std::optional<Error>(); };
-    server = std::make_unique<Server>(io, Limits{}, Router(routes));
+    const GateOptions gate{{std::string(the_key)}, 200, 50};
+    server = std::make_unique<Server>(io, guarded ? small_limits() : Limits{}, Router(routes),
+                                      guarded ? gate : GateOptions{});
     if (!server->listen("127.0.0.1", 0)) broken("the server cannot listen");
     server->start();
   }
@@ -97,9 +127,15 @@ class RawClient {
   std::string received_;
 };
 
+// Who has not sent the key is told that it is alive, what it may ask, and nothing else.
+void check_is_kept_out(std::string_view status, std::string_view body) {
+  if (!status.starts_with('2') || body.empty()) return;
+  if (body.find(R"("status":"ok")") == body.npos) broken("a request without a key was let in");
+}
+
 // One reply off the front of `text`. A reply to HEAD has a length and no body: the next one, or the
 // end, comes in its place.
-std::string_view after_reply(std::string_view text) {
+std::string_view after_reply(std::string_view text, bool has_key) {
   if (!text.starts_with("HTTP/1.1 ") || text.size() < 13) broken("this is no reply");
   const std::string_view status = text.substr(9, 3);
   if (status.find_first_not_of("0123456789") != status.npos) broken("a status that is no number");
@@ -113,31 +149,57 @@ std::string_view after_reply(std::string_view text) {
   if (at == head.npos) broken("a body without a length");
   const auto length = std::stoull(std::string(head.substr(at + 18)));
   if (length > rest.size()) broken("a body that is shorter than its length");
+  if (!has_key) check_is_kept_out(status, rest.substr(0, length));
   return rest.substr(length);
+}
+
+// Takes the place of the one connection, in the middle of a request that does not go on.
+void take_the_place(Front& front, RawClient& client) {
+  client.send("GET /metr");
+  const auto until = Clock::now() + patience;
+  while (front.server->unfinished() == 0) {
+    front.io.restart();
+    front.io.run_for(std::chrono::microseconds(200));
+    if (Clock::now() > until) broken("half a request does not arrive");
+  }
+}
+
+void converse(Front& front, std::string_view input, std::size_t piece, bool has_key) {
+  RawClient client(front);
+  front.io.restart();
+  for (; !input.empty(); input.remove_prefix(std::min(piece, input.size()))) {
+    client.send(input.substr(0, piece));
+    front.io.poll();
+  }
+  client.finish();
+  for (std::string_view left = client.received(); !left.empty();) {
+    left = after_reply(left, has_key);
+  }
 }
 
 }  // namespace
 
 void serve_connection(std::string_view input) {
-  static std::unique_ptr<Front> front;
-  static int runs = 0;
-  if (!front || ++runs % runs_of_one_server == 0) {
+  static std::array<std::unique_ptr<Front>, 2> fronts;
+  static std::array<int, 2> runs{};
+  const Plan plan = plan_of(input);
+  auto& front = fronts[plan.guarded ? 1 : 0];
+  if (!front || ++runs[plan.guarded ? 1 : 0] % runs_of_one_server == 0) {
     front.reset();
-    front = std::make_unique<Front>();
+    front = std::make_unique<Front>(plan.guarded);
   }
-  const std::size_t wanted =
-      input.empty() || input.front() == 0 ? input.size() : static_cast<unsigned char>(input.front());
-  const std::size_t piece = std::max({wanted, input.size() / most_pieces, std::size_t{1}});
+  const std::size_t piece = std::max({plan.piece == 0 ? input.size() : plan.piece,
+                                      input.size() / most_pieces, std::size_t{1}});
   if (!input.empty()) input.remove_prefix(1);
+  const bool has_key = !plan.guarded || input.find(the_key) != input.npos;
   {
-    RawClient client(*front);
-    front->io.restart();
-    for (; !input.empty(); input.remove_prefix(std::min(piece, input.size()))) {
-      client.send(input.substr(0, piece));
-      front->io.poll();
+    std::optional<RawClient> other;
+    if (plan.crowded) {
+      other.emplace(*front);
+      take_the_place(*front, *other);
     }
-    client.finish();
-    for (std::string_view left = client.received(); !left.empty();) left = after_reply(left);
+    converse(*front, input, piece, has_key);
+    if (other) other->finish();
   }
   const auto until = Clock::now() + patience;
   while (front->server->connections() > 0) {

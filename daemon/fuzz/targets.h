@@ -14,7 +14,8 @@ struct Target {
 const std::vector<Target>& targets();
 const Target* find_target(std::string_view name);
 
-// What one client sends on one connection: the first byte says how it is cut into pieces.
+// What one client sends on one connection. The first byte says how it is cut into pieces, and to
+// which daemon it goes: 0x80, one that asks for a key and has small limits.
 void serve_connection(std::string_view input);
 // A unit's name on the first line, its input as JSON below.
 void run_unit(std::string_view input);
