@@ -76,7 +76,8 @@ Result<std::string> listed_place(const LockableFile& file,
                                  const std::map<std::string, std::string>& devices) {
   const auto device = devices.find(file.mount);
   if (device == devices.end())
-    return cannot_know(file.path, "its mount is not listed in /proc/self/mountinfo");
+    return cannot_know(file.path, "its mount is in no mountinfo that can be read here (a "
+                                  "chroot without its own mount?)");
   if (!file.inode.empty()) return device->second + ":" + file.inode;
   if (device->second != device_text(file.place.first))
     return cannot_know(file.path, "its file system names files by other devices than the kernel's "
@@ -109,7 +110,9 @@ class LockSearch {
 
  private:
   Result<void> name_files() {
-    const auto devices = devices_of_mounts();
+    std::set<std::string> mounts;
+    for (const auto& file : files_) mounts.insert(file.mount);
+    const auto devices = devices_of_mounts(mounts);
     for (std::size_t index = 0; index < files_.size(); ++index) {
       auto place = listed_place(files_[index], devices);
       if (!place) return tl::unexpected(place.error());

@@ -340,6 +340,29 @@ TEST(KernelLocks, ThoseBesideOurPidNamespaceAreFoundAllTheSame) {
   EXPECT_EQ(found, "0");
 }
 
+// Inside, no line of mountinfo tells what the root lies on.
+TEST(KernelLocks, FoundInAChrootThatIsNoMount) {
+  const LockFolder base;
+  const fs::path file = base.file("held");
+  fs::create_directory(base.path() / "proc");
+  const LockingProcess holder([&] { return lock_whole(file, LOCK_EX); });
+  const std::string trouble = in_own_mounts(0, [&]() -> std::string {
+    if (::mount("proc", (base.path() / "proc").c_str(), "proc", 0, nullptr) != 0)
+      return "77 no proc can be mounted here";
+    const pid_t inside = ::fork();
+    if (inside == 0) {
+      if (::chroot(base.path().c_str()) != 0 || ::chdir("/") != 0) ::_exit(9);
+      const auto locks = locks_on("/held");
+      ::_exit(locks && locks->size() == 1 && locks->front().pid == holder.pid() ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(inside, &status, 0);
+    return status == 0 ? "" : "not found";
+  });
+  if (trouble.starts_with("77 ")) GTEST_SKIP() << trouble.substr(3) << " (it takes root)";
+  EXPECT_EQ(trouble, "");
+}
+
 TEST(LockTable, LinesAreTakenApart) {
   const auto lock = parse_lock("12: POSIX  ADVISORY  WRITE 4711 fe:00:10969446 120 EOF");
   ASSERT_TRUE(lock);

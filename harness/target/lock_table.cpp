@@ -131,11 +131,19 @@ void for_each_descriptor(pid_t pid,
   }
 }
 
-std::map<std::string, std::string> devices_of_mounts() {
+std::map<std::string, std::string> devices_of_mounts(const std::set<std::string>& wanted) {
   std::map<std::string, std::string> devices;
+  const auto all_known = [&] {
+    return std::all_of(wanted.begin(), wanted.end(),
+                       [&](const std::string& mount) { return devices.contains(mount); });
+  };
   add_devices(devices, read_text("/proc/self/mountinfo"));
-  // In a chroot the mount that its root lies on is not listed for us.
-  add_devices(devices, read_text("/proc/1/mountinfo"));
+  if (all_known()) return devices;
+  for (const auto& process : all_processes()) {
+    // A mount has one number in all namespaces.
+    add_devices(devices, read_text("/proc/" + std::to_string(process.pid) + "/mountinfo"));
+    if (all_known()) break;
+  }
   return devices;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,8 +51,9 @@ using StatPlace = std::pair<dev_t, ino_t>;
 void for_each_descriptor(pid_t pid,
                          const std::function<void(const std::string&, const StatPlace&)>& look);
 
-// mnt_id → "MAJOR:MINOR" of its file system, as the list of locks writes them.
-std::map<std::string, std::string> devices_of_mounts();
+// mnt_id → "MAJOR:MINOR" of its file system, as the list of locks writes them. Those `wanted` are looked
+// for at every process: in a chroot the mount that its root lies on is not listed for those inside.
+std::map<std::string, std::string> devices_of_mounts(const std::set<std::string>& wanted);
 std::string device_text(dev_t device);
 
 // Whether every process of this machine can be seen.
