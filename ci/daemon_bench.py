@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+import ports
+
 root = pathlib.Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 30
 
@@ -168,12 +170,6 @@ http {{
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def answers(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -185,7 +181,7 @@ def nginx(folder, text, workers):
     No service: a child of ours."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True)
-    port = free_port()
+    port = ports.reserve()
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(workers=workers, folder=folder, port=port, text=escaped))

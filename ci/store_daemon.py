@@ -4,13 +4,14 @@ import http.client
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+import ports
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures" / "databases"
@@ -61,19 +62,13 @@ def rows(database, sql):
         connection.close()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Daemon:
     """`prefix` runs before it (strace …); `log` is where its stderr goes."""
 
     def __init__(self, binary, data, home, prefix=(), log=None, wait=True):
         self.data, self.home = Path(data), Path(home)
         self.log_path = Path(log) if log else self.home / "log"
-        self.port = free_port()
+        self.port = ports.reserve()  # asked before it says which
         self.traced = bool(prefix)
         with open(self.log_path, "wb") as out:
             self.process = subprocess.Popen(

@@ -119,6 +119,11 @@ Finding check_daemon(const Subject& subject) {
     case Running::State::answers:
       return answering(subject);
     case Running::State::none:
+      if (daemon.server.ends_with(":0")) {
+        finding.found = "its settings let it take any port, so none is asked: the data folder is looked "
+                        "at instead";
+        return finding;
+      }
       finding.found = fmt::format("none answers at {}: the data folder is looked at instead",
                                   daemon.server);
       return finding;

@@ -217,7 +217,11 @@ Json examine(const DoctorOptions& options) {
   start.data_dir = options.data_dir;
   start.config_file = options.config_file;
   Finding config = read_config(start, subject);
-  subject.daemon = ask_daemon(options.server.value_or(address_of(subject.config)), options.api_key);
+  if (options.server || subject.config.port != 0) {
+    subject.daemon = ask_daemon(options.server.value_or(address_of(subject.config)), options.api_key);
+  } else {
+    subject.daemon.server = address_of(subject.config);  // any port: which one, only its log says
+  }
   follow_daemon(options, subject, config);
   Finding daemon = check_daemon(subject);
   std::vector<Finding> findings;

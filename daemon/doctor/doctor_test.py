@@ -18,24 +18,11 @@ import time
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))
+import ports  # pylint: disable=wrong-import-position
+
 AIMA, ENGINE = os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1))
 PATIENCE = 20
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_ports(count):
-    """The first of so many free ones in a row."""
-    while True:
-        first = free_port()
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
-            for port in range(first, first + count):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
 
 
 def state_of(folder):
@@ -54,8 +41,8 @@ class Doctor(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="aima-examined-"))
         self.data = self.folder / "data"
         (self.folder / "tmp").mkdir()
-        self.port = free_port()
-        first = free_ports(5)
+        self.port = ports.reserve()
+        first = ports.reserve(5)
         self.ports = f"{first}-{first + 4}"
         self.daemon = None
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder),
@@ -181,6 +168,18 @@ class Doctor(unittest.TestCase):
                              unchanged=False)
         self.assertEqual(report["data_dir"], str(self.data))
 
+    def test_a_daemon_that_takes_any_port(self):
+        self.port = 0
+        self.settings()
+        self.doctor(status=0)
+        self.assertIn("any port", self.rows["daemon"]["found"])
+        self.start()
+        self.doctor(status=2, unchanged=False)
+        self.only("daemon", "broken", "any port", f"process {self.daemon.pid} (aima) uses the data folder")
+        self.assertIn("--server", self.rows["daemon"]["advice"])
+        self.port = int((self.folder / "log").read_text().rsplit("http://127.0.0.1:", 1)[1].split()[0])
+        self.doctor("--server", f"http://127.0.0.1:{self.port}", status=0, unchanged=False)
+
     def test_engines_of_a_killed_daemon_run_on(self):
         self.start()
         self.service()
@@ -301,9 +300,7 @@ class Doctor(unittest.TestCase):
         self.doctor(status=0, unchanged=False)
 
     def test_taken_ports(self):
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", self.port))
-            taken.listen()
+        with socket.create_server(("127.0.0.1", self.port)):
             self.doctor(status=2)
             for check in ("daemon", "address"):
                 self.assertEqual(self.rows[check]["result"], "broken")
@@ -312,9 +309,7 @@ class Doctor(unittest.TestCase):
         first = int(self.ports.split("-")[0])
         with contextlib.ExitStack() as stack:
             for port in range(first, first + 5):
-                taken = stack.enter_context(socket.socket())
-                taken.bind(("127.0.0.1", port))
-                taken.listen()
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
                 self.doctor()
                 self.assertIn(f"{port} is taken by process {os.getpid()}",
                               " ".join(self.rows["ports"]["details"]))
@@ -327,9 +322,7 @@ class Doctor(unittest.TestCase):
         model = self.aima("model", "create", "--name", "m")
         self.aima("service", "create", "--model-id", model["id"], "--port", str(first))
         self.end(signal.SIGTERM)
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", first))
-            taken.listen()
+        with socket.create_server(("127.0.0.1", first)):
             self.doctor(status=1)
             self.only("ports", "warning", f"wants port {first}")
 
@@ -354,7 +347,7 @@ class Doctor(unittest.TestCase):
 
     def test_a_folder_that_another_daemon_uses(self):
         self.start()
-        self.doctor("--server", f"http://127.0.0.1:{free_port()}", status=2, unchanged=False)
+        self.doctor("--server", f"http://127.0.0.1:{ports.reserve()}", status=2, unchanged=False)
         self.assertIn(f"process {self.daemon.pid} (aima) uses the data folder",
                       self.rows["daemon"]["found"])
         self.assertEqual(self.rows["store"]["result"], "ok")

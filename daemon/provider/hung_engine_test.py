@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "ci"))
+import ports  # pylint: disable=wrong-import-position
+
 AIMA = ""
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 PROXY = """
@@ -47,6 +50,7 @@ class HungEngine(unittest.TestCase):
         self.socket = self.folder / "engine.sock"
         self.label = f"aima-hung-engine-test={os.getpid()}"
         self.daemon = None
+        self.engine_port = ports.reserve(20)  # the first
         self.start_proxy()
         self.start_daemon()
         model = self.call("model/create", {"name": "m"})[1]["id"]
@@ -76,7 +80,8 @@ class HungEngine(unittest.TestCase):
         with open(self.folder / "log", "w", encoding="utf-8") as log:
             self.daemon = subprocess.Popen(
                 [AIMA, "start", "--addr", "127.0.0.1:0", "--data-dir", str(self.folder / "data"),
-                 "--provider", "docker", "--shutdown-timeout", timeout],
+                 "--provider", "docker", "--shutdown-timeout", timeout,
+                 "--engine-ports", f"{self.engine_port}-{self.engine_port + 19}"],
                 env=environment, stderr=log)
         self.port = int(self.log_line("listening on http://127.0.0.1:").rsplit(":", 1)[1])
 

@@ -74,19 +74,8 @@ TEST(Operations, AStopIsNeverTurnedAwayByStarts) {
   over = true;
 }
 
-// The first of four free ports below what the kernel hands out: other tests' sockets are there.
-int four_free_ports() {
-  int base = 21000 + ::getpid() % 2000 * 4;
-  while (!(is_port_free(base) && is_port_free(base + 1) && is_port_free(base + 2) &&
-           is_port_free(base + 3)) &&
-         base < 32000) {
-    base += 4;
-  }
-  return base;
-}
-
 TEST(PortAllocator, NeverGivesOnePortTwice) {
-  const ForeignListener foreign(four_free_ports());
+  const ForeignListener foreign(reserve_ports(4));
   PortAllocator ports(foreign.port(), foreign.port() + 3);
   auto first = ports.take({foreign.port() + 1}, 0, 0);
   ASSERT_TRUE(first.has_value());

@@ -234,7 +234,7 @@ TEST_P(RuntimeTest, TheRowTellsThatAnEngineDied) {
 }
 
 TEST_P(RuntimeTest, PortsThatOthersHoldAreNotHandedOut) {
-  const ForeignListener foreign;
+  const ForeignListener foreign(reserve_ports(21));
   const std::string wants_it = bench->add_service(foreign.port());
   const auto begun = Clock::now();
   const auto refused = bench->call("start", {{"id", wants_it}});
