@@ -26,21 +26,6 @@ bool asks_to_leave(int number) {
 
 }  // namespace
 
-Result<void> DaemonControl::check_port() const {
-  const int port = session_->workspace->port();
-  if (port_is_free(port) || is_own_listener(port)) return {};  // ours: the fault `port-taken`
-  for (const auto& process : find_processes(session_->run_id)) {
-    return fail(ErrorKind::subject,
-                fmt::format("port {} is still held, and process {} ({}) of an earlier instance is "
-                            "still there",
-                            port, process.pid, process.command));
-  }
-  return fail(ErrorKind::environment,
-              fmt::format("port {} is held by a process that is not of this run; see who with "
-                          "`ss -ltnp sport = :{}`",
-                          port, port));
-}
-
 void DaemonControl::begin_instance() {
   ++session_->instance;
   asked_by_.clear();
@@ -130,6 +115,13 @@ Result<StartSeen> DaemonControl::failed_start(const StartRequest& request, const
   }
   if (const auto outcome = session_->daemon->outcome()) {
     const bool asked = asked_any_ || !asked_signals_.empty();
+    if (auto alone = asked ? Result<void>() : stranger_came(); !alone) {
+      port_is_strangers_ = true;
+      exit_recorded_ = true;
+      keep_log();
+      (void)not_started("port", error.message + "; " + alone.error().message);
+      return tl::unexpected(alone.error());
+    }
     if (request.refusal || asked) {
       const bool crashed = std::holds_alternative<Signalled>(*outcome) && !as_asked(*outcome);
       record_exit(*outcome, request.step, !crashed);

@@ -114,6 +114,7 @@ class DaemonControl {
  private:
   void begin_instance();
   Result<void> check_port() const;
+  Result<void> stranger_came() const;
   Result<void> hold_socket(bool wanted);
   Result<StartSeen> failed_start(const StartRequest& request, const Error& error, Instant begin,
                                  const Limit& limit);

@@ -1,11 +1,14 @@
 // Who belongs to a run, and that nothing of it stays: processes, ports, folders, dead runs.
 #include "harness/target/containment.h"
 
-#include <gmock/gmock.h>
-#include <signal.h>
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -166,6 +169,42 @@ TEST(Ports, OneThatIsListenedOnIsTakenWithEitherProtocol) {
     EXPECT_FALSE(port_is_free(ntohs(address.sin6_port)));
     EXPECT_EQ(is_own_listener(ntohs(address.sin6_port)), family == AF_INET);
   }
+}
+
+// In a network of this thread's own, where the kernel hands out what it is told to.
+TEST(Ports, AreNeverThoseThatTheKernelHandsOut) {
+  bool tried = false;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback = {};
+    std::string("lo").copy(loopback.ifr_name, IFNAMSIZ - 1);
+    loopback.ifr_flags = IFF_UP;
+    if (::ioctl(any.get(), SIOCSIFFLAGS, &loopback) != 0) return;
+    const auto set = [](const char* name, const char* value) {
+      return static_cast<bool>(std::ofstream(std::string("/proc/sys/net/ipv4/") + name)
+                               << value << std::flush);
+    };
+    const auto claims_within = [](int low, int high) {
+      for (int times = 0; times < 20; ++times) {
+        const auto one = claim_port();
+        const auto block = claim_port_block();
+        ASSERT_TRUE(one && block);
+        EXPECT_TRUE(one->first < low || one->last > high) << one->first;
+        EXPECT_TRUE(block->last < low || block->first > high) << block->first;
+      }
+    };
+    if (!set("ip_local_port_range", "20005 28888")) return;
+    tried = true;
+    claims_within(20005, 28888);
+    ASSERT_TRUE(set("ip_local_port_range", "1024 65535"));
+    ASSERT_TRUE(set("ip_local_reserved_ports", "22000-22003,25000-25050"));
+    EXPECT_THAT(claim_port()->first, testing::AllOf(testing::Ge(22000), testing::Le(22003)));
+    EXPECT_THAT(claim_port_block()->first, testing::AnyOf(25000, 25020));
+    ASSERT_TRUE(set("ip_local_reserved_ports", "\n"));
+    EXPECT_TRUE(claim_port() && claim_port_block()) << "better than none";
+  }).join();
+  if (!tried) GTEST_SKIP() << "needs root: it makes a network of its own";
 }
 
 TEST(Workspace, IsPrivateNamedAndGoneAtTheEnd) {

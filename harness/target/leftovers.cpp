@@ -14,6 +14,7 @@
 #include "harness/target/enclosure.h"
 #include "harness/target/kernel_locks.h"
 #include "harness/target/orphaned_calls.h"
+#include "harness/target/port_holders.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
 
@@ -100,7 +101,17 @@ std::vector<int> listening_ports(const char* table) {
   return ports;
 }
 
-void add_listeners(Json& found, const Workspace& workspace) {
+// A stranger who took a port that was free again is no trace of the run. The container engine's
+// forwarders are none of its processes either, and listen for its containers.
+bool is_strangers(int port, const std::vector<FoundProcess>& run) {
+  const auto holders = port_holders(port, run);
+  return holders.ours.empty() && !holders.stranger.empty() &&
+         holders.stranger.find("docker-proxy") == std::string::npos &&
+         holders.stranger.find("rootlessport") == std::string::npos;
+}
+
+void add_listeners(Json& found, const Session& session) {
+  const Workspace& workspace = *session.workspace;
   std::set<int> ports{workspace.port()};
   for (int port = workspace.engine_ports().first; port <= workspace.engine_ports().second; ++port)
     ports.insert(port);
@@ -108,9 +119,10 @@ void add_listeners(Json& found, const Workspace& workspace) {
   // bind that succeeds says for nothing that nobody listens.
   std::erase_if(ports, port_is_free);
   if (ports.empty()) return;
+  const auto run = find_processes(session.run_id, session.target.instance_files);
   for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     for (const int port : listening_ports(table)) {
-      if (!ports.contains(port)) continue;
+      if (!ports.contains(port) || is_strangers(port, run)) continue;
       // Engines that outlive the daemon listen by right; only its own port must be free again.
       found.push_back(leftover("socket", "somebody listens on port " + std::to_string(port),
                                port == workspace.port() ? "daemon" : "run"));
@@ -152,7 +164,7 @@ Json find_leftovers(Session& session, const Limit& limit) {
   if (session.engine) add_containers(found, *session.engine, session.run_id, limit);
   if (session.workspace == nullptr) return found;
   add_locks(found, session.workspace->root());
-  add_listeners(found, *session.workspace);
+  add_listeners(found, session);
   for (const auto& point : mounts_below(session.workspace->root()))
     found.push_back(leftover("mount", point, "daemon"));
   return found;

@@ -9,12 +9,16 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "harness/base/prng.h"
+#include "harness/target/process_info.h"
 
 namespace harness {
 namespace {
@@ -43,12 +47,41 @@ int bind_error(int family, const sockaddr* address, socklen_t length) {
   return attempt && ::bind(attempt.get(), address, length) == 0 ? 0 : errno;
 }
 
+// Of the ports from begin to end, those that the kernel gives to outgoing connections: between two
+// starts of the daemon, or while its engine starts, one could take its port.
+std::vector<bool> handed_out(int begin, int end) {
+  std::vector<bool> given(static_cast<std::size_t>(end - begin), false);
+  const auto mark = [&](int first, int last, bool value) {
+    for (int port = std::max(first, begin); port <= std::min(last, end - 1); ++port)
+      given[static_cast<std::size_t>(port - begin)] = value;
+  };
+  int low = 0, high = 0;
+  std::istringstream(read_text("/proc/sys/net/ipv4/ip_local_port_range")) >> low >> high;
+  mark(low, high, true);
+  std::istringstream reserved(read_text("/proc/sys/net/ipv4/ip_local_reserved_ports"));
+  for (std::string piece; std::getline(reserved, piece, ',');) {  // "8080,9000-9100"
+    const int first = std::atoi(piece.c_str());
+    const auto dash = piece.find('-');
+    mark(first, dash == std::string::npos ? first : std::atoi(piece.c_str() + dash + 1), false);
+  }
+  return given;
+}
+
 Result<PortClaim> claim_range(int begin, int end, int size) {
-  const int places = (end - begin) / size;
+  const auto given = handed_out(begin, end);
+  std::vector<int> firsts;
+  for (int first = begin; first + size <= end; first += size) {
+    const auto here = given.begin() + (first - begin);
+    if (std::find(here, here + size, true) == here + size) firsts.push_back(first);
+  }
+  // Where the kernel hands them all out a claim is still better than none.
+  if (firsts.empty())
+    for (int first = begin; first + size <= end; first += size) firsts.push_back(first);
   // A different beginning for each: neighbours do not try the same ports in the same order.
-  const int offset = static_cast<int>(entropy_seed() % static_cast<std::uint64_t>(places));
-  for (int tried = 0; tried < places; ++tried) {
-    const int first = begin + (offset + tried) % places * size;
+  std::rotate(firsts.begin(),
+              firsts.begin() + static_cast<std::ptrdiff_t>(entropy_seed() % firsts.size()),
+              firsts.end());
+  for (const int first : firsts) {
     PortClaim claim{first, first + size - 1, claim_name(first)};
     if (!claim.claim) continue;
     bool all_free = true;

@@ -16,8 +16,10 @@ namespace harness {
 // A claim on a loopback port that holds across all harnesses of this machine (network namespace): an
 // abstract unix socket named after the port. The kernel drops it with its owner, however that dies.
 //
-// Single ports are taken from 20000 to 23999, blocks of 20 from 24000 to 29999: below the ports that
-// the kernel hands out for outgoing connections. A port that somebody listens on is passed over.
+// Single ports are taken from 20000 to 23999, blocks of 20 from 24000 to 29999: usually below the ports
+// that the kernel hands out for outgoing connections (net.ipv4.ip_local_port_range). Where it hands some
+// of these out, only others are taken, or those of ip_local_reserved_ports; where all of them, any. A
+// port that somebody listens on is passed over.
 
 class Workspace {
  public:
