@@ -1,3 +1,12 @@
+# sanitized(TARGET): in a sanitizer build the program carries the sanitizers' options in itself.
+function(sanitized target)
+  if(AIMA_SANITIZE)
+    set(options ${CMAKE_SOURCE_DIR}/cmake/sanitizer_options.cpp)
+    target_sources(${target} PRIVATE ${options})
+    set_source_files_properties(${options} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endfunction()
+
 # part(NAME [USES part…] [LINKS library…]): the folder that calls it is one static library.
 # Every *.cpp beside the caller belongs to it; every *_test.cpp goes into one GoogleTest
 # executable NAME_test, whose cases ctest finds by themselves. A new file needs no new line here.
@@ -23,6 +32,7 @@ function(part name)
       AIMA_SOURCE_DIR="${CMAKE_SOURCE_DIR}" AIMA_BINARY_DIR="${CMAKE_BINARY_DIR}")
     # What is tested is optimised as it is shipped; the tests themselves only cost compile time.
     target_compile_options(${name}_test PRIVATE -O0)
+    sanitized(${name}_test)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
   endif()
 endfunction()

@@ -146,14 +146,16 @@ class Jobs(unittest.TestCase):
 
     def test_the_same_answers_as_one_by_one(self):
         told = {}
+        # Under a sanitizer a few: scenarios_native runs them all there.
+        some = ["restart-survival", "graceful-shutdown", "builtins-reloaded"] if SANITIZERS else []
         for jobs in (1, 4):
             report, junit = self.path / f"{jobs}.json", self.path / f"{jobs}.xml"
-            done = self.run_it(jobs, "--report", f"json={report}", "--report", f"junit={junit}",
+            done = self.run_it(jobs, *some, "--report", f"json={report}", "--report", f"junit={junit}",
                                runs=self.path / f"runs{jobs}")
             self.assertEqual(done.returncode, 0, done.stdout)
             cases = [(c.get("classname"), c.get("name")) for c in xml.parse(junit).iter("testcase")]
             told[jobs] = (self.answers(report), cases)
-        self.assertGreater(len(told[1][0]), 10)
+        self.assertGreater(len(told[1][0]), 2 if some else 10)
         self.assertEqual(told[1], told[4])
 
     def test_own_ports_folders_and_labels(self):
