@@ -26,7 +26,8 @@ TOKEN = re.compile(r"""
   | (?P<word> [A-Za-z_]\w* )
   | (?P<sign> :: | -> | . )
 """, re.X | re.S | re.M)
-OTHER_BRANCH = re.compile(r"^[ \t]*#[ \t]*el(?:se|if\w*)\b.*?(?=^[ \t]*#[ \t]*endif\b)", re.S | re.M)
+OTHER_BRANCH = re.compile(r"^[ \t]*#[ \t]*el(?:se|if\w*)\b.*?(?=^[ \t]*#[ \t]*endif\b)",
+                          re.S | re.M)
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 CLASS_KEYS = ("class", "struct", "union", "enum")
 BEFORE_TYPES = ("typedef", "static", "const", "constexpr", "inline", "extern", "constinit")
@@ -101,7 +102,7 @@ def split(words):
 
 
 def without_template(words):
-    """(what follows the template headers, the headers' text, {parameter: how it is called here})."""
+    """(what follows the template headers, their text, {parameter: how it is called here})."""
     header, called = [], {}
     while words and words[0] == "template":
         if len(words) < 2 or words[1] != "<":
@@ -113,7 +114,7 @@ def without_template(words):
                 called[part[-1]] = f"${len(called)}"
         header += words[:end]
         words = words[end:]
-        if words and words[0] == "requires":  # the clause: (…) or a chain of names and template arguments
+        if words and words[0] == "requires":  # (…) or a chain of names with arguments
             at = 1
             while at < len(words):
                 if words[at] == "(":
@@ -147,7 +148,8 @@ def type_name(words):
     while at < len(words):
         if words[at] == "<":
             at = past_angles(words, at)
-        elif words[at] == "::" or (WORD.match(words[at]) and (at == start or words[at - 1] == "::")):
+        elif words[at] == "::" or (WORD.match(words[at]) and
+                                   (at == start or words[at - 1] == "::")):
             at += 1
         else:
             break
@@ -259,7 +261,7 @@ class File:
         return scope + (names or ["(anonymous)"])
 
     def defined(self, head, scope, at, begin):
-        """What begins with the brace at `at`. (where reading goes on, where the next head begins)"""
+        """What the brace at `at` begins: (where reading goes on, where the next head begins)."""
         tokens = self.tokens
         words, _, _ = without_template([each for each, _ in head])
         end = closing(tokens, at)
@@ -273,7 +275,9 @@ class File:
         self.statement(head, scope, body=True)
         while end + 1 < len(tokens) and tokens[end + 1][0] in (",", "{", "catch"):
             # `Type::Type() : a{…}, b{…} {…}`: the body is the last of the braces
-            at = next((index for index in range(end + 1, len(tokens)) if tokens[index][0] == "{"), 0)
+            at = end + 1
+            while tokens[at][0] != "{":
+                at += 1
             end = closing(tokens, at)
         return end + 1, end + 1
 

@@ -1,7 +1,7 @@
-// What every program of a sanitizer build (AIMA_SANITIZE) is told, in the program itself: an environment
-// is cleaned on the way (the harness starts daemons with one of its own, tests start programs with none).
-// The variables ASAN_OPTIONS, UBSAN_OPTIONS, LSAN_OPTIONS and TSAN_OPTIONS still have the last word.
-// The names are those of the sanitizers' runtimes: clang.llvm.org/docs/AddressSanitizer.html.
+// What every program of a sanitizer build (AIMA_SANITIZE) is told, in the program itself: an
+// environment is cleaned on the way (the harness starts daemons with one of its own, tests start
+// programs with none). ASAN_OPTIONS, UBSAN_OPTIONS, LSAN_OPTIONS and TSAN_OPTIONS still have the last
+// word. Names of the sanitizers' runtimes: clang.llvm.org/docs/AddressSanitizer.html.
 
 extern "C" {
 // An error ends the process with a status that nothing else has.
@@ -23,9 +23,11 @@ extern "C" {
   return "leak:libjq.so.1\n";
 }
 
-// By itself tsan sleeps a second in each process that ends with threads: most of a run of many processes.
+// By itself tsan sleeps a second in each process that ends with threads: most of the time of a run
+// of many processes.
 [[gnu::used]] const char* __tsan_default_options() {
-  return "exitcode=99:halt_on_error=1:second_deadlock_stack=1:print_suppressions=0:atexit_sleep_ms=50";
+  return "exitcode=99:halt_on_error=1:second_deadlock_stack=1:print_suppressions=0:"
+         "atexit_sleep_ms=50";
 }
 
 // libjq's use of tzset() takes a lock of the C library that tsan does not see.

@@ -275,8 +275,8 @@ class BlackBox(unittest.TestCase):
 
     def test_floods_a_gigabyte_in_bounded_memory(self):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n", timeout="60s")
-        command = self.command(file, "floods", "--set", f"target.vars.times={1024 // LESS}", *self.patient(),
-                               "--keep")
+        command = self.command(file, "floods", "--set", f"target.vars.times={1024 // LESS}",
+                               *self.patient(), "--keep")
         process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         output = process.stdout.read().decode()
