@@ -63,13 +63,15 @@ class Engine {
   std::vector<int> connections_;
 };
 
+constexpr auto silence_timeout = 400ms;
+
 class Relay : public testing::Test {
  protected:
   Engine engine;
   int engine_port = engine.port;
   TestServer server{{}, 300ms, [this](UnitRegistry& registry, boost::asio::io_context& io) {
                       RelayOptions options;
-                      options.silence_timeout = 400ms;
+                      options.silence_timeout = silence_timeout;
                       options.port_for_model = [this](const std::string& model) -> Result<int> {
                         if (model == "m") return engine_port;
                         return fail(404, "not_found",
@@ -113,6 +115,23 @@ TEST_F(Relay, StreamsAsPiecesArrive) {
   ASSERT_TRUE(client.wait_for("data: a\n\n"));
   engine.say("9\r\ndata: b\n\n\r\n0\r\n\r\n");
   ASSERT_TRUE(client.wait_for("data: b\n\n\r\n0\r\n\r\n"));
+}
+
+// The engine's deadline is for its silence, not for its answer.
+TEST_F(Relay, AStreamMayLastLongerThanTheEngineMayBeSilent) {
+  Client client(server.port);
+  client.send(chat(R"("message":"hi","stream":true)"));
+  engine.next();
+  engine.say(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+  ASSERT_TRUE(client.wait_for("\r\n\r\n"));
+  const auto until = std::chrono::steady_clock::now() + 3 * silence_timeout;
+  while (std::chrono::steady_clock::now() < until) {
+    engine.say("9\r\ndata: a\n\n\r\n");
+    ASSERT_TRUE(client.more()) << "cut in the middle";
+  }
+  engine.say("9\r\ndata: z\n\n\r\n0\r\n\r\n");
+  EXPECT_TRUE(client.wait_for("data: z\n\n\r\n0\r\n\r\n"));
 }
 
 TEST_F(Relay, AStreamTheEngineBreaksOffIsCutForTheClientToo) {

@@ -22,7 +22,7 @@ using testing::Not;
 using testing::StartsWith;
 
 const std::string first = "first-key-of-the-reload-test";
-const std::string other = "other-key-of-the-reload-test";
+const std::string other_key = "other-key-of-the-reload-test";
 const std::string third = "third-key-of-the-reload-test";
 
 class Reload : public DaemonProcess {
@@ -78,23 +78,23 @@ TEST_F(Reload, ReadsTheLogLevelAgain) {
 
 TEST_F(Reload, NewKeysHoldAndRemovedOnesDoNotAlsoOnConnectionsThatAreThere) {
   options.log_level = "trace";
-  write(keys({first, other}));
+  write(keys({first, other_key}));
   start();
   Client kept(port);
   EXPECT_EQ(status_of(kept, first), 200);
-  EXPECT_EQ(status_of(kept, other), 200);
+  EXPECT_EQ(status_of(kept, other_key), 200);
   EXPECT_EQ(status_of(kept, third), 401);
-  write(keys({other, third}));
+  write(keys({other_key, third}));
   EXPECT_THAT(hang_up(), AllOf(HasSubstr("API keys: 2 (1 new, 1 removed)"), HasSubstr("aima.toml"),
                                HasSubstr("log level trace, as --log-level says")));
   EXPECT_EQ(status_of(kept, first), 401);
-  EXPECT_EQ(status_of(kept, other), 200);
+  EXPECT_EQ(status_of(kept, other_key), 200);
   EXPECT_EQ(status_of(kept, third), 200);
   Client later(port);
   EXPECT_EQ(status_of(later, first), 401);
   EXPECT_EQ(status_of(later, third), 200);
   EXPECT_THAT(hang_up(), HasSubstr("API keys: 2 (0 new, 0 removed)"));
-  for (const std::string& key : {first, other, third}) {
+  for (const std::string& key : {first, other_key, third}) {
     EXPECT_THAT(text_of("log"), Not(HasSubstr(key.substr(0, 9))));
   }
 }
@@ -125,22 +125,22 @@ TEST_F(Reload, AFileThatIsWrongOrUnsafeChangesNothing) {
     EXPECT_THAT(hang_up(), AllOf(HasSubstr("SIGHUP: nothing is taken over"), HasSubstr(what)))
         << why;
     EXPECT_EQ(status_of(client, first), 200) << why;
-    EXPECT_EQ(status_of(client, other), 401) << why;
+    EXPECT_EQ(status_of(client, other_key), 401) << why;
   };
-  write(keys({other}, "[log]\nlevel = \"trace\""), 0644);
+  write(keys({other_key}, "[log]\nlevel = \"trace\""), 0644);
   refused("open to others", "chmod 600");
-  write(keys({other}, "[log]\nlevel = \"trace\"") + "nonsense\n");
+  write(keys({other_key}, "[log]\nlevel = \"trace\"") + "nonsense\n");
   refused("no TOML", "aima.toml:5");
-  write(keys({other}, "[log]\nlevel = \"trace\"") + "there_is_no_such_setting = 1\n");
+  write(keys({other_key}, "[log]\nlevel = \"trace\"") + "there_is_no_such_setting = 1\n");
   refused("an unknown key", "unknown key");
-  write(keys({other, "with a blank"}, "[log]\nlevel = \"trace\""));
+  write(keys({other_key, "with a blank"}, "[log]\nlevel = \"trace\""));
   refused("no key", "key 2 has a blank");
   fs::remove(folder / "aima.toml");
   refused("it is gone", "is not a file");
   ASSERT_EQ(mkfifo((folder / "aima.toml").c_str(), 0600), 0);
   refused("a pipe that nobody writes to", "is not a file");
   EXPECT_THAT(text_of("log"), Not(HasSubstr("model.list: 200"))) << "the level is still error";
-  EXPECT_THAT(text_of("log"), AllOf(Not(HasSubstr(first)), Not(HasSubstr(other))));
+  EXPECT_THAT(text_of("log"), AllOf(Not(HasSubstr(first)), Not(HasSubstr(other_key))));
 }
 
 TEST_F(Reload, TheLastKeyOfAnAddressForOthersStays) {

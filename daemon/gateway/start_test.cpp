@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "daemon/gateway/start_test_bench.h"
 
@@ -39,16 +40,32 @@ TEST_F(Start, ReadyThenCleanEndWithNothingLeftOpen) {
   EXPECT_EQ(end(), 0) << text_of("log");
 }
 
+// Names in no order that could be taken for creation order, all within one second; both stores.
 TEST_F(Start, ListsTakeTheirPageFromTheQueryInCreationOrder) {
   start();
   Client client(port);
-  for (const char* name : {"z", "m", "a"}) {
-    client.ask(post("/api/model/create", std::string(R"({"name":")") + name + "\"}"));
+  const std::vector<std::string> made{"z", "m", "a", "q", "b", "y", "c", "x"};
+  for (const auto& name : made) {
+    const std::string rest = R"({"name":")" + name + "\"";
+    client.ask(post("/api/model/create", rest + "}"));
+    client.ask(post("/api/alert/create", rest + R"(,"condition":"gpu_temp > 80"})"));
   }
-  const std::string page = client.ask(get("/api/model/list?limit=1&offset=1"));
-  EXPECT_THAT(page, HasSubstr("\"name\":\"m\""));
-  EXPECT_THAT(page, testing::Not(HasSubstr("\"name\":\"z\"")));
-  EXPECT_THAT(page, HasSubstr("\"total\":3"));
+  using Names = std::vector<std::string>;
+  for (const std::string path :
+       {"/api/model/list", "/api/v2/models", "/api/alert/list", "/api/v2/alerts/rules"}) {
+    const auto names = [&](const std::string& query) {
+      Json page = Json::parse(body_of(client.ask(get(path + query))), nullptr, false);
+      if (page.contains("data")) page = page["data"];
+      EXPECT_EQ(page["total"], made.size()) << path << query;
+      Names list;
+      for (const auto& item : page["items"]) list.push_back(item["name"]);
+      return list;
+    };
+    EXPECT_EQ(names(""), made) << path;
+    EXPECT_EQ(names("?limit=3"), (Names{"z", "m", "a"})) << path;
+    EXPECT_EQ(names("?offset=6"), (Names{"c", "x"})) << path;
+    EXPECT_EQ(names("?limit=2&offset=3"), (Names{"q", "b"})) << path;
+  }
   EXPECT_THAT(client.ask(get("/api/model/list?status=redy")), HasSubstr("did you mean 'ready'"));
 }
 
@@ -92,6 +109,20 @@ TEST_F(Start, ADamagedStoreIsRefusedAndLeftAsItWas) {
   std::ofstream(folder / "data" / "aima.db") << junk;
   EXPECT_EQ(refused(options), 74);
   EXPECT_EQ(text_of("data/aima.db"), junk);
+}
+
+// Damage aside: what cannot be opened at all is no reason to begin with another store either.
+TEST_F(Start, AStoreThatCannotBeOpenedIsRefused) {
+  std::ofstream(folder / "file") << "no folder";
+  StartOptions wrong = options;
+  wrong.data_dir = (folder / "file").string();
+  EXPECT_EQ(refused(wrong), 74);
+  EXPECT_THAT(text_of("refused"), HasSubstr(*wrong.data_dir));
+  EXPECT_EQ(text_of("file"), "no folder");
+  fs::create_directories(folder / "data" / "aima.db" / "kept");
+  EXPECT_EQ(refused(options), 74);
+  EXPECT_THAT(text_of("refused"), HasSubstr("aima.db"));
+  EXPECT_TRUE(fs::is_directory(folder / "data" / "aima.db" / "kept"));
 }
 
 TEST_F(Start, TheManagerHearsWhatTheDaemonDoesAndHowLongADrainMayTake) {

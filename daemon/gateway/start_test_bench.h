@@ -2,6 +2,7 @@
 // main() would call it.
 #pragma once
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -57,13 +58,17 @@ class DaemonProcess : public testing::Test {
     }
     _exit(run_start(with));
   }
-  static int exit_of(pid_t child) {
+  // A daemon that goes on instead is killed after a while, and so ends with -SIGKILL.
+  static int exit_of(pid_t child, std::chrono::milliseconds patience = 60s) {
+    pollfd ended{static_cast<int>(syscall(SYS_pidfd_open, child, 0)), POLLIN, 0};
+    if (poll(&ended, 1, static_cast<int>(patience.count())) == 0) kill(child, SIGKILL);
+    close(ended.fd);
     int status = 0;
     waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
   // Runs a daemon that is expected to refuse.
-  int refused(const StartOptions& with) { return exit_of(spawn(with, folder / "refused")); }
+  int refused(const StartOptions& with) { return exit_of(spawn(with, folder / "refused"), 20s); }
 
   // The first line of the next message; `notified` has all of it.
   std::string notification(std::chrono::milliseconds patience = 20s) {
