@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "daemon/http/chunked_rest.h"
+
 namespace aima {
 
 namespace asio = boost::asio;
@@ -138,7 +140,8 @@ void Chat::on_read(const error_code& error, std::size_t count) {
 
 bool Chat::parse() {
   error_code error;
-  while (buffer_.size() > 0 && !parser_.is_done()) {
+  while (buffer_.size() > 0 && !parser_.is_done() &&
+         !is_too_little_of_a_chunked_body(parser_, buffer_.size())) {
     const std::size_t taken = parser_.put(buffer_.cdata(), error);
     buffer_.consume(taken);
     if (error == http::error::need_more) {

@@ -166,6 +166,11 @@ TEST_F(Relay, EngineFaultsHaveTheirStatus) {
   engine.next();
   engine.say("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
   EXPECT_THAT(client.reply(), StartsWith("HTTP/1.1 502"));
+  client.send(chat(R"("message":"an empty body, cut where the parser asserts")"));
+  engine.next();
+  engine.say("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+  engine.say("\r\n");
+  EXPECT_THAT(client.reply(), StartsWith("HTTP/1.1 502"));
   engine_port = 1;  // nobody listens there
   client.send(chat(R"("message":"absent")"));
   EXPECT_THAT(client.reply(), StartsWith("HTTP/1.1 503"));

@@ -12,6 +12,7 @@
 #include "daemon/gateway/execute_request.h"
 #include "daemon/gateway/http_text.h"
 #include "daemon/gateway/session_exchange.h"
+#include "daemon/http/chunked_rest.h"
 
 namespace aima {
 
@@ -174,7 +175,8 @@ void Session::process() {
 void Session::read_message() {
   if (phase_ == Phase::idle && !begin_message()) return arm_read();
   error_code error;
-  while (buffer_.size() > 0 && !parser_->is_done()) {
+  while (buffer_.size() > 0 && !parser_->is_done() &&
+         !is_too_little_of_a_chunked_body(*parser_, buffer_.size())) {
     const bool in_head = !parser_->is_header_done();
     const std::size_t taken = parser_->put(buffer_.cdata(), error);
     if (in_head) count_head(taken, error);

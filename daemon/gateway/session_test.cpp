@@ -131,6 +131,25 @@ TEST(Session, ByteByByteAndChunkedBodiesArrive) {
   EXPECT_THAT(client.reply(), EndsWith("{\"text\":\"a\"}\n"));
 }
 
+// The parser is asked again with every piece: cut anywhere, the same request is the same request.
+TEST(Session, AnEmptyChunkedBodyMayBeCutAnywhere) {
+  TestServer server;
+  const std::string head =
+      "POST /api/test/echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string body : {"0\r\n\r\n", "0;x=y\r\n\r\n", "0\r\nT: x\r\n\r\n"}) {
+    const std::string whole = head + body;
+    for (std::size_t cut = head.size(); cut < whole.size(); ++cut) {
+      Client client(server.port);
+      client.send(whole.substr(0, cut));
+      for (const char c : whole.substr(cut)) {
+        EXPECT_THAT(Client(server.port).ask(get("/health")), StartsWith("HTTP/1.1 200"));
+        ASSERT_TRUE(client.send(std::string_view(&c, 1)));
+      }
+      EXPECT_THAT(client.reply(), StartsWith("HTTP/1.1 200")) << cut << " of " << body;
+    }
+  }
+}
+
 TEST(Session, ContinueIsSentAtTheHeadOrTheRefusal) {
   TestServer server;
   Client client(server.port);

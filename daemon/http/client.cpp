@@ -9,6 +9,7 @@
 #include <boost/beast/http/error.hpp>
 #include <cctype>
 
+#include "daemon/http/chunked_rest.h"
 #include "daemon/http/connection.h"
 
 namespace aima::http {
@@ -170,7 +171,8 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
     got_bytes = true;
     buffer.append(piece, *got);
     std::size_t used = 1;
-    while (used > 0 && !buffer.empty() && !parser->is_done()) {
+    while (used > 0 && !buffer.empty() && !parser->is_done() &&
+           !is_too_little_of_a_chunked_body(*parser, buffer.size())) {
       used = parser->put(boost::asio::const_buffer(buffer.data(), buffer.size()), error);
       buffer.erase(0, used);
       if (error == beast::http::error::need_more) {

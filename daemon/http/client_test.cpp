@@ -144,6 +144,19 @@ TEST(Client, ReadsChunksInterimAnswersAndBodiesThatEndWithTheConnection) {
   EXPECT_EQ(client.send({}, 5s)->body, "to the end");
 }
 
+TEST(Client, ReadsAnEmptyChunkedBodyCutAnywhere) {
+  TestServer server([](int fd) {
+    read_request(fd);
+    const std::string_view end = "0\r\n\r\n";
+    put(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+    for (const char byte : end.substr(3)) put(fd, std::string_view(&byte, 1));
+  });
+  Client client = client_of(server);
+  const auto answer = client.send({}, 5s);
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ(answer->body, "");
+}
+
 TEST(Client, AConnectionThatWentStaleIsOpenedAgain) {
   TestServer server([](int fd) {
     read_request(fd);
