@@ -53,6 +53,26 @@ TEST(LongAnswers, OutlastEveryDeadline) {
   EXPECT_THAT(reply, EndsWith("{\"late\":true}\n"));
 }
 
+// A reply that is there as a whole goes as slowly as its client takes it.
+TEST(LongAnswers, AWholeReplyMayTakeItsClientLong) {
+  constexpr std::size_t bytes = 96 << 20;  // far over what the sockets' buffers hold
+  TestServer server(short_deadlines());
+  Client client(server.port);
+  client.send(post("/api/test/hold", "{}"));
+  ASSERT_TRUE(server.held.wait_for(1));
+  server.held.take()[0].second(Json{{"long", std::string(bytes, 'x')}});
+  const auto began = std::chrono::steady_clock::now();
+  std::size_t taken = 0;
+  for (std::size_t rest = 0; client.more(5s); rest = taken % (4 << 20)) {
+    taken += client.forget();
+    if (taken >= bytes) break;
+    if (taken % (4 << 20) < rest) std::this_thread::sleep_for(60ms);  // the client's pace
+  }
+  EXPECT_GE(taken, bytes) << "cut after "
+                          << (std::chrono::steady_clock::now() - began) / 1ms << " ms";
+  EXPECT_GT(std::chrono::steady_clock::now() - began, 4 * short_deadlines().write_deadline);
+}
+
 // The other side: who takes nothing at all does not keep its connection.
 TEST(LongAnswers, EndWhereTheirClientTakesNothing) {
   TestServer server(short_deadlines());

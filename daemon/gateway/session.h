@@ -9,6 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -99,6 +100,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void on_reply(HttpReply reply);
   void send(HttpReply reply, bool keep);
+  void send_rest(bool keep);
   void after_message(bool keep);
   void on_stream_begin(int status, std::string content_type);
   void on_stream_piece(Piece piece);
@@ -123,13 +125,14 @@ class Session : public std::enable_shared_from_this<Session> {
   std::deque<Piece> out_;                            // pieces of a stream
   std::string head_text_;                            // being written
   std::string body_text_;
+  std::array<boost::asio::const_buffer, 2> unsent_;  // of those two
   Clock::time_point deadline_;
   Clock::time_point began_;
   Phase phase_ = Phase::idle;
   std::size_t served_ = 0;
   std::size_t head_bytes_ = 0;  // of the head that is arriving, as far as it was parsed
   bool reading_ = false;  // a wait for readability is under way
-  bool writing_ = false;  // an async_write is under way
+  bool writing_ = false;  // an asynchronous write is under way
   bool processing_ = false;  // inside process()
   int at_once_ = 0;          // replies sent without going through the loop of events since it woke us
   bool peer_ended_ = false;

@@ -17,7 +17,17 @@ using boost::system::error_code;
 
 namespace {
 constexpr int most_replies_at_once = 4;
+
+// True: nothing is left.
+bool take_off(std::array<asio::const_buffer, 2>& parts, std::size_t sent) {
+  for (auto& part : parts) {
+    const std::size_t whole = std::min(sent, part.size());
+    part += whole;
+    sent -= whole;
+  }
+  return parts[0].size() + parts[1].size() == 0;
 }
+}  // namespace
 
 void Session::on_reply(HttpReply reply) {
   // After a stream has begun its end was told by end() or abort().
@@ -33,30 +43,32 @@ void Session::send(HttpReply reply, bool keep) {
       format_head(reply, {.keep_alive = keep, .http_1_0 = http_1_0_, .request_id = request_id_});
   body_text_ = head_only_ ? std::string() : std::move(reply.body);
   phase_ = Phase::writing;
-  std::array<asio::const_buffer, 2> parts{asio::buffer(head_text_), asio::buffer(body_text_)};
+  unsent_ = {asio::buffer(head_text_), asio::buffer(body_text_)};
   // Most replies fit into the socket's buffer. Now and then others get their turn between two.
   if (++at_once_ <= most_replies_at_once) {
     error_code error;
-    std::size_t sent = socket_.write_some(parts, error);
+    const std::size_t sent = socket_.write_some(unsent_, error);
     if (error && error != asio::error::would_block && error != asio::error::try_again) {
       return close_now();
     }
-    for (auto& part : parts) {
-      const std::size_t whole = std::min(sent, part.size());
-      part += whole;
-      sent -= whole;
-    }
-    if (parts[0].size() + parts[1].size() == 0) return after_message(keep);
+    if (take_off(unsent_, sent)) return after_message(keep);
   }
+  send_rest(keep);
+}
+
+// The deadline is for the next bytes, not for all: a long reply may take its client long.
+void Session::send_rest(bool keep) {
   deadline_ = Clock::now() + host_.limits().write_deadline;
   writing_ = true;
-  asio::async_write(socket_, parts,
-                    [self = shared_from_this(), keep](const error_code& error, std::size_t) {
-                      self->writing_ = false;
-                      self->at_once_ = 0;
-                      if (error) return self->close_now();
-                      self->after_message(keep);
-                    });
+  socket_.async_write_some(unsent_,
+                           [self = shared_from_this(), keep](const error_code& error,
+                                                             std::size_t sent) {
+                             self->writing_ = false;
+                             self->at_once_ = 0;
+                             if (error) return self->close_now();
+                             if (take_off(self->unsent_, sent)) return self->after_message(keep);
+                             self->send_rest(keep);
+                           });
 }
 
 void Session::after_message(bool keep) {

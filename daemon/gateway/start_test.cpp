@@ -125,6 +125,19 @@ TEST_F(Start, AStoreThatCannotBeOpenedIsRefused) {
   EXPECT_TRUE(fs::is_directory(folder / "data" / "aima.db" / "kept"));
 }
 
+// Of a disk that is not mounted, only the link is there: no store was ever empty by it.
+TEST_F(Start, ALinkToADatabaseThatCannotBeReachedIsRefused) {
+  const fs::path link = folder / "data" / "aima.db";
+  fs::create_directories(link.parent_path());
+  for (const char* ending : {"", "-wal"}) {
+    fs::create_symlink(folder / "not-mounted" / "aima.db", link.string() + ending);
+    EXPECT_EQ(refused(options), 74);
+    EXPECT_THAT(text_of("refused"), HasSubstr("not-mounted/aima.db"));
+    EXPECT_TRUE(fs::is_symlink(link.string() + ending));
+    fs::remove(link.string() + ending);
+  }
+}
+
 TEST_F(Start, TheManagerHearsWhatTheDaemonDoesAndHowLongADrainMayTake) {
   options.drain_delay = "1ms";
   options.shutdown_timeout = "5s";

@@ -116,6 +116,8 @@ class Client {
     buffer_.append(block, static_cast<std::size_t>(count));
     return true;
   }
+  // Forgets what was read; how much that was.
+  std::size_t forget() { return std::exchange(buffer_, {}).size(); }
   // Until the server's end (or the deadline): everything it sent.
   std::string read_all(std::chrono::milliseconds patience = 30s) {
     while (more(patience)) {

@@ -29,9 +29,20 @@ tl::unexpected<Error> refuse(const char* code, std::string message) {
   return fail(503, code, std::move(message));
 }
 
-std::int64_t size_of(const fs::path& path) {  // -1: not there
+// -1: not there. What cannot be examined is an error: taken for "not there", it would become an
+// empty database in place of the one that cannot be reached.
+Result<std::int64_t> size_of(const fs::path& path) {
   struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 ? static_cast<std::int64_t>(facts.st_size) : -1;
+  if (::stat(path.c_str(), &facts) == 0) return static_cast<std::int64_t>(facts.st_size);
+  const int why = errno;
+  if (why == ENOENT && ::lstat(path.c_str(), &facts) != 0 && errno == ENOENT) return -1;
+  std::error_code ignored;
+  const std::string target = fs::read_symlink(path, ignored).string();
+  return refuse("store_io",
+                fmt::format("cannot examine {}{}: {}; nothing was changed: see that it is there (is "
+                            "its disk mounted?), then start again",
+                            path.string(), target.empty() ? "" : ", a link to " + target,
+                            std::strerror(why)));
 }
 
 std::uint32_t big_endian(const unsigned char* bytes) {
@@ -194,7 +205,7 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
   if (::fstat(lock.descriptor_, &facts) != 0) return broken("examine");
   // Only a folder that is ours alone: never a shared one (/tmp) named by mistake.
   const bool ours = facts.st_uid == ::geteuid() && !(facts.st_mode & S_ISVTX) &&
-                    (size_of(database_path(folder)) >= 0 || fs::is_empty(folder, ignored));
+                    (size_of(database_path(folder)).value_or(-1) >= 0 || fs::is_empty(folder, ignored));
   if (ours && (facts.st_mode & 077) && ::fchmod(lock.descriptor_, 0700) != 0)
     return broken("protect");
   return lock;
@@ -202,19 +213,21 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
 
 Result<FoundDatabase> judge_database(const fs::path& folder) {
   FoundDatabase found;
-  const std::int64_t size = size_of(database_path(folder));
-  const std::int64_t wal = size_of(wal_path(folder));
-  if (size < 0) {
-    if (wal < 0) return found;
+  const auto size = size_of(database_path(folder));
+  if (!size) return tl::unexpected(size.error());
+  const auto wal = size_of(wal_path(folder));
+  if (!wal) return tl::unexpected(wal.error());
+  if (*size < 0) {
+    if (*wal < 0) return found;
     return refuse("store_corrupt",
                   fmt::format("the data folder {} has a write-ahead log (aima.db-wal) but no "
                               "aima.db; {}",
                               folder.string(), restore_advice(folder)));
   }
   found.exists = true;
-  found.wal_bytes = std::max<std::int64_t>(wal, 0);
-  if (auto good = judge_header(folder, size); !good) return tl::unexpected(good.error());
-  const bool keep_wal = wal >= 0;
+  found.wal_bytes = std::max<std::int64_t>(*wal, 0);
+  if (auto good = judge_header(folder, *size); !good) return tl::unexpected(good.error());
+  const bool keep_wal = *wal >= 0;
   if (found.wal_bytes <= large_wal_bytes) {
     auto good = judge_with_sqlite(folder, keep_wal, true, found);
     if (good) return found;
