@@ -135,6 +135,9 @@ std::string StoreCopy::of_original(std::string text) const {
 Result<StoreCopy> StoreCopy::make(const fs::path& data_dir, bool live) {
   std::error_code error;
   const bool has_database = fs::exists(database_path(data_dir), error);
+  if (!has_database && fs::is_symlink(database_path(data_dir), error))
+    return fail(503, "unreadable", fmt::format("{} is a link to something that cannot be reached",
+                                               database_path(data_dir).string()));
   const bool has_log = fs::exists(wal_path(data_dir), error);
   if (!has_database && !has_log) return fail(404, "no_store", "there is no aima.db");
   const fs::path temporary = fs::temp_directory_path(error);

@@ -402,6 +402,21 @@ class Doctor(unittest.TestCase):
             self.doctor(status=2)
             self.only("folder", "broken", "belongs to user 12345")
 
+    def test_a_link_to_a_database(self):
+        self.filled()
+        (self.folder / "disk").mkdir()
+        for path in self.data.glob("aima.db*"):
+            path.rename(self.folder / "disk" / path.name)
+        (self.data / "aima.db").symlink_to(self.folder / "disk" / "aima.db")
+        self.doctor()
+        self.assertEqual(self.rows["folder"]["result"], "ok", "a link's own mode is always 0777")
+        (self.folder / "disk").rename(self.folder / "not-mounted")
+        self.doctor(status=2)
+        for check in ("folder", "store"):
+            self.assertEqual(self.rows[check]["result"], "broken", self.rows[check])
+        self.assertIn("disk/aima.db", " ".join(self.rows["folder"]["details"]))
+        self.assertIn("mount", self.rows["folder"]["advice"])
+
     def test_a_folder_that_is_none(self):
         self.data.write_text("")
         self.doctor(status=2)

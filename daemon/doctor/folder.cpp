@@ -42,12 +42,19 @@ pid_t in_the_way(const fs::path& path, off_t begin, off_t length) {
 }
 
 struct Modes {
-  std::vector<std::string> open_to_others, foreign, closed_to_owner, unreadable;
+  std::vector<std::string> open_to_others, foreign, closed_to_owner, unreadable, dangling;
 };
 
 void look_at(const fs::path& path, uid_t owner, Modes& modes) {
   struct stat facts {};
   if (::lstat(path.c_str(), &facts) != 0) return;
+  if (S_ISLNK(facts.st_mode) && ::stat(path.c_str(), &facts) != 0) {
+    std::error_code error;
+    modes.dangling.push_back(fmt::format("{} is a link to {}: {}", path.string(),
+                                         fs::read_symlink(path, error).string(),
+                                         std::strerror(errno)));
+    return;
+  }
   const std::string name = fmt::format("{} ({:04o})", path.string(), facts.st_mode & 07777U);
   const mode_t wanted = S_ISDIR(facts.st_mode) ? 0700 : 0600;
   if ((facts.st_mode & 077) != 0) modes.open_to_others.push_back(name);
@@ -154,11 +161,14 @@ Finding check_folder(const Subject& subject) {
   }
   finding.found += fmt::format(", mode {:04o}, owner {}", facts.st_mode & 07777U, facts.st_uid);
   const Modes modes = modes_below(folder, facts.st_uid);
+  name_some(modes.dangling, "", finding);
   name_some(modes.unreadable, "cannot be read by us: ", finding);
   name_some(modes.closed_to_owner, "its owner may not write it: ", finding);
   name_some(modes.foreign, "", finding);
   name_some(modes.open_to_others, "open to other users: ", finding);
-  if (!modes.unreadable.empty()) {
+  if (!modes.dangling.empty()) {
+    finding.advice = "mount the disk that the link leads to; a daemon is refused until it is there";
+  } else if (!modes.unreadable.empty()) {
     finding.advice = "run the doctor as the user that the daemon runs as";
   } else if (!modes.foreign.empty()) {
     finding.advice = fmt::format("the daemon cannot write what another user owns: "
@@ -166,7 +176,7 @@ Finding check_folder(const Subject& subject) {
   } else if (!modes.closed_to_owner.empty() || !modes.open_to_others.empty()) {
     finding.advice = fmt::format("chmod -R u=rwX,go= {}", folder.string());
   }
-  const bool broken = !modes.unreadable.empty() || !modes.foreign.empty() ||
+  const bool broken = !modes.dangling.empty() || !modes.unreadable.empty() || !modes.foreign.empty() ||
                       !modes.closed_to_owner.empty();
   if (!finding.details.empty()) finding.grade = broken ? Grade::broken : Grade::warning;
   return finding;
