@@ -6,6 +6,13 @@
 #include <random>
 
 namespace aima {
+std::uint32_t random_number() {
+  std::uint32_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
+    number = std::random_device()();  // interrupted before the pool was ready
+  return number;
+}
+
 std::string random_hex(std::size_t digits) {
   static constexpr char alphabet[] = "0123456789abcdef";
   std::string text;

@@ -46,7 +46,7 @@ class Transaction {
   virtual Result<std::optional<Json>> get(Domain domain, const std::string& id) = 0;
   virtual Result<std::optional<Json>> find_by_name(Domain domain, const std::string& name) = 0;
   virtual Result<Page> list(Domain domain, const ListQuery& query) = 0;
-  virtual Result<std::string> new_id(Domain domain) = 0;  // prefix + 8 hex, not in use
+  virtual Result<std::string> new_id(Domain domain) = 0;  // prefix + 8 hex, not in use; mostly the next
   virtual Result<void> insert(Domain domain, const Json& object) = 0;
   virtual Result<void> update(Domain domain, const Json& object) = 0;  // by object["id"]
   virtual Result<void> erase(Domain domain, const std::string& id) = 0;

@@ -133,6 +133,7 @@ class StoreImpl final : public Store {
   std::optional<Error> no_transaction_;   // why none could be begun for the running group
   int changes_at_last_commit_ = 0;
   std::vector<std::string> changed_;  // ids of the rows that the open transaction updated or erased
+  std::array<std::optional<std::uint32_t>, domain_count> next_ids_;  // of the writer thread
   RowCache rows_;
   Clock::time_point trouble_since_, trouble_told_;
   Checkpointer checkpointer_;

@@ -1,5 +1,6 @@
 #include "daemon/store/store.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -146,6 +147,34 @@ TEST_P(BothKinds, EachJobOfAGroupSucceedsOrFailsAlone) {
   EXPECT_EQ(good, 90);
   EXPECT_EQ(store->list(Domain::alert, {})->total, 90U);
   EXPECT_LE(store->facts().commits, 2);
+}
+
+std::uint64_t number_of(const Json& object) {
+  const auto id = object["id"].get<std::string>();
+  return std::stoull(id.substr(id.size() - 8), nullptr, 16);
+}
+
+TEST_P(BothKinds, IdsFollowEachOtherAndStepAsideWhereTheyAreTaken) {
+  TestFolder folder;
+  auto store = open_store(folder, GetParam());
+  const auto first = store->write_and_wait(insert_job(Domain::alert, "first"));
+  const auto second = store->write_and_wait(insert_job(Domain::alert, "second"));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(number_of(*second), (number_of(*first) + 1) & 0xffffffff);
+  // More than it would try one by one: as an earlier start may have left them.
+  constexpr std::uint64_t taken = 300;
+  ASSERT_TRUE(store->write_and_wait([&](Transaction& transaction) -> Result<Json> {
+    for (std::uint64_t i = 1; i <= taken; ++i) {
+      const std::string id = fmt::format("alert-{:08x}", (number_of(*second) + i) & 0xffffffff);
+      if (auto done = transaction.insert(Domain::alert, {{"id", id}, {"name", id}}); !done)
+        return tl::unexpected(done.error());
+    }
+    return Json();
+  }));
+  const auto next = store->write_and_wait(insert_job(Domain::alert, "next"));
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ((*next)["name"], "next");
+  EXPECT_EQ(store->list(Domain::alert, {})->total, taken + 3);
 }
 
 TEST(Store, KeepsWhatIsInSqliteAndForgetsWhatIsInMemory) {
