@@ -1,5 +1,5 @@
 // die-early: the daemon dies of SIGSEGV, by itself as far as the run can tell, before the first
-// step that is to end it.
+// step that is to end or to hurt it.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -17,7 +17,9 @@ std::vector<Place> places_to_die(const ProofSubject& subject) {
   bool up = false;
   const Passage* last_up = nullptr;
   for (const auto& passage : course.passages()) {
-    const bool ends_it = passage.step->kind == "signal" || passage.died;
+    // A fault may strike later than its step, on its own time: at the steps after it, it would race.
+    const std::string& kind = passage.step->kind;
+    const bool ends_it = kind == "signal" || kind == "fault" || passage.died;
     if (up && ends_it) return {{"SEGV", passage.step->path}};
     if (up) last_up = &passage;
     up = passage.up;
@@ -34,7 +36,11 @@ Result<std::string> crash(Live& live, const Limit& limit) {
   if (auto sent = daemon->signal(SIGSEGV); !sent) return tl::unexpected(sent.error());
   auto outcome = daemon->wait(limit.within(death_time));
   if (!outcome) return tl::unexpected(outcome.error());
-  return fmt::format("process {} ended: {}", daemon->pid(), to_string(*outcome));
+  const std::string seen = fmt::format("process {} ended: {}", daemon->pid(), to_string(*outcome));
+  const auto* death = std::get_if<Signalled>(&*outcome);
+  if (death != nullptr && death->signal != SIGSEGV)
+    return fail(ErrorKind::environment, seen + ", and not of our SIGSEGV");
+  return seen;
 }
 
 std::unique_ptr<Strike> die(const ProofSubject& subject, const Place& place) {

@@ -222,6 +222,17 @@ TEST(WorldWorkload, ItsRequestsAreCut) {
   EXPECT_EQ(answer_of(seen.verdict, "1"), Answer::fail);
 }
 
+// A fault strikes on its own time: a death at a later step would race with one that kills.
+TEST(WorldFault, TheDaemonDiesBeforeAFaultThatMayEndIt) {
+  Proving proving(with_fault);
+  const auto places = proving.places("die-early");
+  ASSERT_EQ(places.size(), 1u);
+  EXPECT_EQ(places.front().step, "2");
+  const Struck seen = proving.strike("die-early", places.front());
+  EXPECT_THAT(seen.what, HasSubstr("SIGSEGV"));
+  EXPECT_EQ(answer_of(seen.verdict, "run"), Answer::fail);
+}
+
 TEST(WorldFault, AFaultThatDoesNotStrikeNeverPasses) {
   Proving proving(with_fault);
   ASSERT_EQ(proving.control.answer, Answer::pass) << proving.control.reason;
