@@ -24,6 +24,8 @@ docker_answers() {
 }
 
 jobs_here() { nproc 2>/dev/null || echo 2; }
+# Tests wait for deadlines and daemons as much as they compute.
+tests_at_once() { echo $(($(jobs_here) + 1)); }
 
 # ccache hits also from another checkout: paths below the root are not part of the key.
 export CCACHE_BASEDIR="$AIMA_ROOT" CCACHE_NOHASHDIR=1
