@@ -136,6 +136,22 @@ TEST_F(EngineGone, ADrainCutsEveryWait) {
   }
 }
 
+// What an engine is given for an answer ends where the time of the whole start does.
+TEST_F(EngineGone, AStartIsOverAtItsOwnDeadline) {
+  on.times.ping = on.times.ask = 30s;
+  on.make_and_reconcile();
+  const std::string id = on.add_service();
+  for (const char* operation : {"ping", "list"}) {
+    on.fake.misbehave(operation, Manner::silent);
+    const auto begun = Clock::now();
+    const auto refused = on.bench.call("start", {{"id", id}, {"timeout", 1}});
+    EXPECT_LT(Clock::now() - begun, 5s) << operation;
+    ASSERT_FALSE(refused.has_value()) << operation;
+    EXPECT_EQ(refused.error().http_status, 504) << operation;
+    on.fake.behave();
+  }
+}
+
 TEST_F(EngineGone, AVanishedSocketIsAnErrorAtOnceAndItsReturnIsSeen) {
   on.times.ping = on.times.ask = on.times.remove = 30s;  // nobody waits for these
   for (const bool with_file : {true, false}) {

@@ -122,10 +122,11 @@ Result<void> Runtime::prepare(Starting& starting) {
   launch.model_path = text_of(**model, "path");
   launch.model_name = text_of(**model, "repo");
   if (launch.model_name.empty()) launch.model_name = text_of(**model, "name");
-  auto provider = provider_of(*row);
+  const milliseconds left = until(starting.deadline);
+  auto provider = provider_of(*row, std::min(options_.times.ping, left));
   if (!provider) return tl::unexpected(provider.error());
   starting.provider = *provider;
-  auto instance = instance_of(**provider, starting.id, patience());
+  auto instance = instance_of(**provider, starting.id, {left, operations_.draining()});
   if (!instance) return tl::unexpected(instance.error());
   if (*instance && (*instance)->is_live()) {
     starting.instance = **instance;
@@ -150,7 +151,7 @@ std::set<int> Runtime::ports_of_others(const std::string& service_id) {
 Result<void> Runtime::take_port(Starting& starting) {
   std::set<int> held = ports_of_others(starting.id);
   for (Provider* provider : {starting.provider, native_.get()}) {
-    auto used = provider->ports_in_use(patience());
+    auto used = provider->ports_in_use({until(starting.deadline), operations_.draining()});
     if (!used) return tl::unexpected(used.error());
     held.merge(*used);
   }
