@@ -196,19 +196,19 @@ steps:
 constexpr const char* with_workload = R"(
 scenario: with-workload
 target: aima
-timeout: 30s
+timeout: 60s
 criteria: {1: none fails}
 steps:
   - start: {}
   - workload: load
-    requests: 3000
+    requests: 10000
     clients: 4
     steps:
       - http: GET /health
   - await: {answered: 100, group: load}
-  - join: {group: load, within: 20s}
+  - join: {group: load, within: 50s}
     criterion: 1
-    expect: .answered == 3000 and .failed == 0
+    expect: .answered == 10000 and .failed == 0
   - stop: {}
 )";
 
