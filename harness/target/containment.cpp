@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -43,6 +44,7 @@ Book& book() {
 }
 
 constexpr Milliseconds end_of_run(2000);
+constexpr int most_looks = 16;  // strangers fork as well; a look is one or two milliseconds
 
 using Table = std::map<pid_t, ProcessInfo>;
 
@@ -141,6 +143,38 @@ std::vector<NativeEngine> engines(const std::string& folder, const Table& table,
     if (auto engine = engine_of(entry->path(), table, run_id)) found.push_back(std::move(*engine));
   return found;
 }
+
+// Misses the child of a parent that was listed, forked, and was gone when it was looked at.
+std::vector<FoundProcess> look_once(const std::string& run_id, const std::string& instance_files) {
+  std::map<pid_t, std::string> children;
+  bool only_run = false;
+  std::uint64_t since = 0;
+  {
+    const std::lock_guard lock(book().mutex);
+    children = book().children;
+    only_run = book().runs.size() == 1 && *book().runs.begin() == run_id;
+    if (book().runs.contains(run_id)) since = own_start();  // not the run of a dead harness
+  }
+  const Table table = living();
+  std::map<pid_t, FoundProcess> by_instance;
+  for (auto& engine : engines(instance_files, table, run_id))
+    by_instance.emplace(engine.process.pid, std::move(engine.process));
+  const auto listed = enclosed_processes(run_id);
+  const std::set<pid_t> enclosed(listed.begin(), listed.end());
+  std::vector<FoundProcess> found;
+  for (const auto& [pid, info] : table) {
+    if (pid == ::getpid() || info.start_ticks < since) continue;
+    const auto engine = by_instance.find(pid);
+    std::string why = why_of_run(table, info, run_id, children, only_run);
+    if (why.empty() && engine != by_instance.end()) why = engine->second.why;
+    if (why.empty() && enclosed.contains(pid)) why = "in the cgroup or PID namespace of the run";
+    if (why.empty()) continue;
+    found.push_back({pid, info.start_ticks, command_line(pid), why,
+                     engine == by_instance.end() ? "" : engine->second.engine});
+  }
+  return found;
+}
+
 // Ended children in a session that is neither ours nor of a Child: their parents died before them.
 void reap_adopted() {
   const std::unique_lock alone(book().making);
@@ -200,31 +234,13 @@ Result<void> become_subreaper() {
 
 std::vector<FoundProcess> find_processes(const std::string& run_id,
                                          const std::string& instance_files) {
-  std::map<pid_t, std::string> children;
-  bool only_run = false;
-  std::uint64_t since = 0;
-  {
-    const std::lock_guard lock(book().mutex);
-    children = book().children;
-    only_run = book().runs.size() == 1 && *book().runs.begin() == run_id;
-    if (book().runs.contains(run_id)) since = own_start();  // not the run of a dead harness
-  }
-  const Table table = living();
-  std::map<pid_t, FoundProcess> by_instance;
-  for (auto& engine : engines(instance_files, table, run_id))
-    by_instance.emplace(engine.process.pid, std::move(engine.process));
-  const auto listed = enclosed_processes(run_id);
-  const std::set<pid_t> enclosed(listed.begin(), listed.end());
   std::vector<FoundProcess> found;
-  for (const auto& [pid, info] : table) {
-    if (pid == ::getpid() || info.start_ticks < since) continue;
-    const auto engine = by_instance.find(pid);
-    std::string why = why_of_run(table, info, run_id, children, only_run);
-    if (why.empty() && engine != by_instance.end()) why = engine->second.why;
-    if (why.empty() && enclosed.contains(pid)) why = "in the cgroup or PID namespace of the run";
-    if (why.empty()) continue;
-    found.push_back({pid, info.start_ticks, command_line(pid), why,
-                     engine == by_instance.end() ? "" : engine->second.engine});
+  std::vector<pid_t> before = process_ids();
+  for (int look = 0; look < most_looks; ++look) {
+    found = look_once(run_id, instance_files);
+    std::vector<pid_t> after = process_ids();
+    if (std::includes(before.begin(), before.end(), after.begin(), after.end())) break;
+    before = std::move(after);
   }
   return found;
 }

@@ -2,6 +2,7 @@
 #include "harness/target/containment.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,6 +24,7 @@
 #include "harness/target/orphaned_calls.h"
 #include "harness/target/ports.h"
 #include "harness/target/process_info.h"
+#include "harness/target/wait.h"
 
 namespace harness {
 namespace {
@@ -91,6 +93,38 @@ TEST(Containment, ChildThatWipedItsEnvironmentComesToTheSubreaper) {
   EXPECT_EQ(found[0].why, "re-parented to us");
   EXPECT_TRUE(end_all(run, "", in_time()));
   EXPECT_TRUE(find_processes(run).empty());
+  end_run(run);
+}
+
+// A parent that forks and ends while the processes are listed: it was listed and is gone, and its child
+// came after the list was made. Five generations do so, one after the other.
+TEST(Containment, ChildThatIsBornDuringTheLookIsFound) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("born");
+  begin_run(run);
+  constexpr int looks = 300;
+  int missed = 0;
+  for (int look = 0; look < looks; ++look) {
+    int stay[2];  // the child ends with the other end of it
+    ASSERT_EQ(::pipe2(stay, O_CLOEXEC), 0);
+    if (::fork() == 0) {
+      ::setsid();  // an ended one of our session would be left to us to reap
+      ::close(stay[1]);
+      ::usleep(static_cast<useconds_t>(look * 5));
+      for (int generation = 0; generation < 5; ++generation)
+        if (::fork() != 0) ::_exit(0);
+      char nothing;
+      while (::read(stay[0], &nothing, 1) > 0) {
+      }
+      ::_exit(0);
+    }
+    if (find_processes(run).empty()) ++missed;
+    ::close(stay[1]);
+    ::close(stay[0]);
+    const auto nobody_left = [&] { return find_processes(run).empty(); };
+    ASSERT_TRUE(poll_until(nobody_left, -1, in_time()));
+  }
+  EXPECT_EQ(missed, 0) << "of " << looks << " looks";
   end_run(run);
 }
 

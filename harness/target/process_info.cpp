@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <memory>
@@ -58,16 +59,21 @@ std::optional<ProcessInfo> read_process(pid_t pid) {
   return parse_stat(read_text("/proc/" + std::to_string(pid) + "/stat"));
 }
 
-std::vector<ProcessInfo> all_processes() {
-  std::vector<ProcessInfo> found;
+std::vector<pid_t> process_ids() {
+  std::vector<pid_t> found;
   const auto close_folder = [](DIR* folder) { ::closedir(folder); };
   std::unique_ptr<DIR, decltype(close_folder)> folder(::opendir("/proc"), close_folder);
   if (!folder) return found;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    const pid_t pid = number<pid_t>(entry->d_name);
-    if (pid <= 0) continue;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (const pid_t pid = number<pid_t>(entry->d_name); pid > 0) found.push_back(pid);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<ProcessInfo> all_processes() {
+  std::vector<ProcessInfo> found;
+  for (const pid_t pid : process_ids())
     if (auto info = read_process(pid)) found.push_back(*info);
-  }
   return found;
 }
 

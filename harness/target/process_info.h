@@ -21,6 +21,8 @@ struct ProcessInfo {
 // Parsed after the last ')': a command name may hold spaces and brackets.
 std::optional<ProcessInfo> parse_stat(std::string_view stat);
 std::optional<ProcessInfo> read_process(pid_t pid);  // empty when there is none
+std::vector<pid_t> process_ids();  // in order
+// Who forks and ends meanwhile may be missed with its child: find_processes looks again.
 std::vector<ProcessInfo> all_processes();
 std::string command_line(pid_t pid);  // arguments joined by blanks, cut at 200 characters
 // Whether the environment the process was started with holds exactly this NAME=VALUE.
