@@ -52,6 +52,7 @@ class Server {
     });
   }
   void close() { listener_.reset(); }
+  int listener() const { return listener_.get(); }
   void join() { thread_.join(); }
   std::string url(const std::string& path = "/") const {
     return "http://127.0.0.1:" + std::to_string(port_) + path;
@@ -124,6 +125,72 @@ TEST(Http, NamesEachWayToFail) {
   nonsense.url = "http://127.0.0.1:1/";
   nonsense.unix_socket = "/nonexistent/socket";
   EXPECT_EQ(perform(nonsense, Limit::after(1000ms)).error, "no_socket");
+}
+
+// Answers the first request of its first connection, closes it after the second, answers the first of
+// its second connection: what a daemon that goes does to a client that keeps its connection.
+struct KeptServer : Server {
+  KeptServer()
+      : Server([this](int peer) {
+          say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n#1");
+          char bytes[4096];
+          EXPECT_GT(::recv(peer, bytes, sizeof bytes, 0), 0);
+          ::shutdown(peer, SHUT_RDWR);
+          const UniqueFd next(::accept(listener(), nullptr, nullptr));
+          again = ::recv(next.get(), bytes, sizeof bytes, 0) > 0;
+          if (again) say(next.get(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n#3");
+        }) {}
+  bool again = false;  // whether the second request came a second time; after join
+};
+
+HttpReply second_over_kept(KeptServer& server, const std::string& method, const std::string& key) {
+  HttpRequest request;
+  request.fresh_connection = false;
+  request.url = server.url();
+  EXPECT_EQ(perform(request, Limit::after(5000ms)).body, "#1");
+  request.method = method;
+  if (!key.empty()) request.headers = {{"idempotency-Key", key}};
+  const HttpReply reply = perform(request, Limit::after(5000ms));
+  server.join();
+  return reply;
+}
+
+TEST(Http, SendsAgainOnlyWhatMayBeRepeatedAndTellsIt) {
+  for (const auto& [method, key] : {std::pair("GET", ""), std::pair("POST", "a-key")}) {
+    KeptServer server;
+    const HttpReply reply = second_over_kept(server, method, key);
+    EXPECT_EQ(reply.body, "#3") << method << ": " << reply.error_text;
+    EXPECT_EQ(reply.resent, 1) << method;
+    EXPECT_TRUE(server.again) << method;
+  }
+  for (const char* method : {"POST", "PATCH"}) {
+    KeptServer server;
+    const HttpReply reply = second_over_kept(server, method, "");
+    EXPECT_EQ(reply.error, "closed") << method;
+    EXPECT_EQ(reply.outcome, HttpReply::Outcome::indeterminate) << method;
+    EXPECT_THAT(reply.error_text, HasSubstr("without an Idempotency-Key is not sent again"));
+    EXPECT_EQ(reply.resent, 0) << method;
+    EXPECT_FALSE(server.again) << method;
+  }
+}
+
+// That nobody takes the second connection says nothing of what the first one carried.
+TEST(Http, IsClosedNotRefusedWhereItsKeptConnectionWas) {
+  Server server([&server](int peer) {
+    say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    char bytes[4096];
+    EXPECT_GT(::recv(peer, bytes, sizeof bytes, 0), 0);
+    server.close();
+  });
+  HttpRequest request;
+  request.fresh_connection = false;
+  request.url = server.url();
+  EXPECT_EQ(perform(request, Limit::after(5000ms)).status, 200);
+  request.method = "POST";
+  const HttpReply reply = perform(request, Limit::after(5000ms));
+  server.join();
+  EXPECT_EQ(reply.error, "closed");
+  EXPECT_EQ(reply.outcome, HttpReply::Outcome::indeterminate);
 }
 
 TEST(Http, EndsAtItsDeadlineAndWhenStopped) {

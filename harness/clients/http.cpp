@@ -73,6 +73,26 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
   return size * count;
 }
 
+// libcurl sends a request again by itself, whatever its method, where a kept connection ends before any
+// reply; it asks here before each sending.
+struct Sendings {
+  bool repeatable;
+  int begun = 0;
+};
+
+bool may_be_repeated(const HttpRequest& request) {
+  for (const char* method : {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+    if (request.method == method) return true;
+  return std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
+    return lower(header.first) == "idempotency-key";
+  });
+}
+
+int allow_sending(void* user, char*, char*, int, int) {
+  auto& sendings = *static_cast<Sendings*>(user);
+  return sendings.begun++ == 0 || sendings.repeatable ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 List header_list(const HttpRequest& request) {
   curl_slist* list = curl_slist_append(nullptr, "Expect:");
   bool typed = false;
@@ -87,7 +107,7 @@ List header_list(const HttpRequest& request) {
 }
 
 void configure(CURL* easy, const HttpRequest& request, curl_slist* headers, Sink& sink,
-               char* error_text) {
+               Sendings& sendings, char* error_text) {
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -101,6 +121,8 @@ void configure(CURL* easy, const HttpRequest& request, curl_slist* headers, Sink
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &sink);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, allow_sending);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, &sendings);
   curl_easy_setopt(
       easy, CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(std::max<Milliseconds::rep>(1, request.connect_timeout.count())));
@@ -221,7 +243,8 @@ HttpReply perform(const HttpRequest& request, const Limit& limit) {
     return reply;
   }
   const List headers = header_list(request);
-  configure(easy.get(), request, headers.get(), sink, error_text);
+  Sendings sendings{may_be_repeated(request)};
+  configure(easy.get(), request, headers.get(), sink, sendings, error_text);
   curl_multi_add_handle(multi, easy.get());
   reply.begin = Clock::now();
   Ending ending = drive(multi, limit);
@@ -246,6 +269,14 @@ HttpReply perform(const HttpRequest& request, const Limit& limit) {
   reply.error_text = ending.text;
   reply.error =
       !ending.error.empty() ? ending.error : error_class(ending.code, os_error, ending.text);
+  reply.resent = sendings.repeatable ? std::max(0, sendings.begun - 1) : 0;
+  // It was sent, and then libcurl went for another connection: whether it got one tells nothing.
+  const bool lost = ending.code == CURLE_ABORTED_BY_CALLBACK || ending.code == CURLE_COULDNT_CONNECT;
+  if (ending.error.empty() && lost && sendings.begun > 0 && !sendings.repeatable) {
+    reply.error = "closed";
+    reply.error_text = "the kept connection was closed before any reply; a " + request.method +
+                       " without an Idempotency-Key is not sent again";
+  }
   reply.outcome = reply.error.empty() ? HttpReply::Outcome::ok
                   : sent > 0          ? HttpReply::Outcome::indeterminate
                                       : HttpReply::Outcome::fail;

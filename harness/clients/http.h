@@ -36,6 +36,10 @@ struct HttpReply {
   std::string error;      // "", "refused", "timeout", "reset", "closed", "unresolved", "stopped", …
   std::string error_text; // libcurl's own words
   int connections = 0;    // made for it; 0: a kept one was used
+  // How often it was sent again, because a kept connection was closed before the reply's first byte.
+  // Only what may be repeated is: the methods that RFC 9110, section 9.2.2, calls idempotent, and
+  // what carries an Idempotency-Key. Anything else is "closed", and indeterminate.
+  int resent = 0;
   Instant begin{};
   Instant end{};
 };

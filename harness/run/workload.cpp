@@ -71,8 +71,8 @@ void be_client(Clients& all, int number) {
     const HttpReply reply = perform(*request, all.limit.within(all.plan.deadline));
     if (reply.error == "stopped") break;  // nobody's answer: it counts as never sent
     const bool good = reply.error.empty() && status_is_good(arguments, reply.status);
-    sent.push_back({n, number, which, reply.status, reply.connections, good, reply.error, reply.begin,
-                    reply.end});
+    sent.push_back({n, number, which, reply.status, reply.connections, reply.resent, good, reply.error,
+                    reply.begin, reply.end});
     if (reply.error.empty()) ++all.progress.answered;
     if (good) keep_field(all.plan.keep, reply, kept);
     else ++all.failures;
@@ -123,7 +123,7 @@ Json restarts_of(const std::vector<Sent>& sent, const std::vector<DaemonLife>& l
 
 Json sums_of(const Clients& all) {
   std::map<std::string, std::int64_t> outcomes;
-  std::int64_t answered = 0, failed = 0, connections = 0;
+  std::int64_t answered = 0, failed = 0, connections = 0, resent = 0;
   Json failures = Json::array();
   Clock::duration slowest{0};
   for (const Sent& one : all.sent) {
@@ -131,6 +131,7 @@ Json sums_of(const Clients& all) {
     answered += one.error.empty() ? 1 : 0;
     failed += one.good ? 0 : 1;
     connections += one.connections;
+    resent += one.resent;
     slowest = std::max(slowest, one.end - one.begin);
     if (one.good || failures.size() >= most_named) continue;
     failures.push_back({{"n", one.n},
@@ -147,6 +148,7 @@ Json sums_of(const Clients& all) {
                {"outcomes", outcomes},
                {"failures", std::move(failures)},
                {"connections", connections},
+               {"resent", resent},
                {"clients", all.plan.clients},
                {"slowest_ms", milliseconds(slowest)},
                {"kept", all.kept}};
@@ -155,11 +157,11 @@ Json sums_of(const Clients& all) {
 }
 
 std::string table_of(const Clients& all) {
-  std::string text = "n\tclient\trequest\tbegin_ms\tend_ms\tconnections\toutcome\n";
+  std::string text = "n\tclient\trequest\tbegin_ms\tend_ms\tconnections\tresent\toutcome\n";
   for (const Sent& one : all.sent) {
-    text += fmt::format("{}\t{}\t{}\t{:.2f}\t{:.2f}\t{}\t{}\n", one.n, one.client, one.step + 1,
+    text += fmt::format("{}\t{}\t{}\t{:.2f}\t{:.2f}\t{}\t{}\t{}\n", one.n, one.client, one.step + 1,
                         all.live.at_ms(one.begin), all.live.at_ms(one.end), one.connections,
-                        outcome_of_sent(one));
+                        one.resent, outcome_of_sent(one));
   }
   return text;
 }
@@ -207,8 +209,9 @@ Result<Observation> workload_observation(StepContext& context, const std::string
     sums["restarts"] = restarts_of(progress->sent, context.live.daemon.lives());
   }
   Observation seen;
-  seen.summary = fmt::format("{}: {} of {} requests failed, {} connections", group,
+  seen.summary = fmt::format("{}: {} of {} requests failed, {} sent again, {} connections", group,
                              sums["failed"].get<std::int64_t>(), sums["requests"].get<std::int64_t>(),
+                             sums["resent"].get<std::int64_t>(),
                              sums["connections"].get<std::int64_t>());
   for (const auto& [outcome, many] : sums["outcomes"].items()) {
     seen.summary += fmt::format(", {} × {}", many.get<std::int64_t>(), outcome);

@@ -28,6 +28,7 @@ struct Sent {
   std::size_t step = 0;   // which of the workload's
   int status = 0;
   int connections = 0;    // made for it; 0: a kept one served
+  int resent = 0;         // HttpReply::resent
   bool good = false;
   std::string error;      // transport; empty where there was a reply
   Instant begin{};
