@@ -87,7 +87,10 @@ TEST(Session, ThousandsOfPipelinedRequestsKeepTheirOrderAndLetOthersIn) {
   Client client(server.port);
   std::string all;
   for (int i = 0; i < 3000; ++i) all += get("/api/test/list?limit=" + std::to_string(i));
-  std::thread sender([&] { EXPECT_TRUE(client.send(all)); });
+  std::jthread sender([&](const std::stop_token& stop) {
+    const std::stop_callback unblock(stop, [&] { client.end_sending(); });
+    EXPECT_TRUE(client.send(all));
+  });
   Client other(server.port);
   for (int i = 0; i < 20; ++i) EXPECT_THAT(other.ask(get("/health")), EndsWith("\"ok\"}\n"));
   for (int i = 0; i < 3000; ++i) {

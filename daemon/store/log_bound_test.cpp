@@ -76,19 +76,17 @@ TEST(LogBound, OwnReadersDoNotLetItGrow) {
   auto opened = Store::open({folder.path(), {}});
   ASSERT_TRUE(opened) << opened.error().message;
   Store& store = **opened;
-  std::atomic<bool> stop = false;
-  std::vector<std::thread> readers;
+  std::vector<std::jthread> readers;
   for (int i = 0; i < 3; ++i)
-    readers.emplace_back([&] {
-      while (!stop) ASSERT_TRUE(store.list(Domain::model, {{}, 3, 0}));
+    readers.emplace_back([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) ASSERT_TRUE(store.list(Domain::model, {{}, 3, 0}));
     });
   std::uintmax_t largest = 0;
   for (int i = 0; i < 300; ++i) {
     ASSERT_TRUE(add(store, i));
     largest = std::max(largest, std::filesystem::file_size(folder.path() / "aima.db-wal"));
   }
-  stop = true;
-  for (auto& reader : readers) reader.join();
+  readers.clear();
   EXPECT_LT(largest, 24u << 20);
   EXPECT_GT(store.facts().checkpoints, 0);
 }

@@ -115,13 +115,12 @@ TEST(RowCache, ReadersBesideAWriterNeverGoBack) {
   auto store = open_row_store(folder);
   const auto id = create_model(*store, "one");
   std::atomic<int> acknowledged{0};
-  std::atomic<bool> over{false};
   std::atomic<int> wrong{0};
-  std::vector<std::thread> readers;
+  std::vector<std::jthread> readers;
   for (int i = 0; i < 2; ++i)
-    readers.emplace_back([&] {
+    readers.emplace_back([&](const std::stop_token& stop) {
       int last = 0;
-      while (!over) {
+      while (!stop.stop_requested()) {
         const int least = acknowledged;
         const int seen = size_in(*store, id);
         if (seen < least || seen < last) ++wrong;
@@ -132,8 +131,7 @@ TEST(RowCache, ReadersBesideAWriterNeverGoBack) {
     ASSERT_TRUE(store->write_and_wait(set_size(id, size)));
     acknowledged = size;
   }
-  over = true;
-  for (auto& reader : readers) reader.join();
+  readers.clear();
   EXPECT_EQ(wrong, 0);
 }
 
