@@ -175,7 +175,7 @@ class Doctor(unittest.TestCase):
         self.assertIn("any port", self.rows["daemon"]["found"])
         self.start()
         self.doctor(status=2, unchanged=False)
-        self.only("daemon", "broken", "any port", f"process {self.daemon.pid} (aima) uses the data folder")
+        self.only("daemon", "broken", "any port", f"aima (pid {self.daemon.pid}) uses the data folder")
         self.assertIn("--server", self.rows["daemon"]["advice"])
         self.port = int((self.folder / "log").read_text().rsplit("http://127.0.0.1:", 1)[1].split()[0])
         self.doctor("--server", f"http://127.0.0.1:{self.port}", status=0, unchanged=False)
@@ -261,7 +261,7 @@ class Doctor(unittest.TestCase):
             database.execute("BEGIN IMMEDIATE")
             # Closing a file that SQLite has open here would give its locks up: no look at the bytes.
             self.doctor(status=2, unchanged=False)
-            self.only("store", "broken", "keeps it locked", f"process {os.getpid()}")
+            self.only("store", "broken", "keeps it locked", f"(pid {os.getpid()})")
             database.execute("ROLLBACK")
         self.doctor(status=0)
 
@@ -348,7 +348,7 @@ class Doctor(unittest.TestCase):
     def test_a_folder_that_another_daemon_uses(self):
         self.start()
         self.doctor("--server", f"http://127.0.0.1:{ports.reserve()}", status=2, unchanged=False)
-        self.assertIn(f"process {self.daemon.pid} (aima) uses the data folder",
+        self.assertIn(f"aima (pid {self.daemon.pid}) uses the data folder",
                       self.rows["daemon"]["found"])
         self.assertEqual(self.rows["store"]["result"], "ok")
         self.settings("# stopped: it holds the lock and does not answer")

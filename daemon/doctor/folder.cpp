@@ -9,23 +9,15 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "daemon/store/data_folder.h"
+#include "daemon/store/lock_holder.h"
 
 namespace aima::doctor {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMostNamed = 8;
-
-std::string process_text(pid_t pid) {
-  std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
-  std::string name;
-  std::getline(comm, name);
-  return fmt::format("process {}{}", pid, name.empty() ? "" : " (" + name + ")");
-}
 
 // F_GETLK asks who would be in the way of a write lock; it takes none. -1: nobody.
 pid_t in_the_way(const fs::path& path, off_t begin, off_t length) {
@@ -104,7 +96,7 @@ Lock::Lock(const fs::path& folder) {
     return;
   }
   state_ = errno == EWOULDBLOCK ? State::held_by_other : State::refused;
-  said_ = state_ == State::held_by_other ? lock_holder(folder) : std::strerror(errno);
+  said_ = state_ == State::held_by_other ? holder_of_folder(folder) : std::strerror(errno);
   release();
 }
 
@@ -113,29 +105,12 @@ void Lock::release() {
   descriptor_ = -1;
 }
 
-// proc(5): "1: FLOCK  ADVISORY  WRITE 4711 00:2e:5678 0 EOF"; waiting ones carry "->".
-std::string lock_holder(const fs::path& path) {
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0) return "";
-  std::ifstream locks("/proc/locks");
-  for (std::string line; std::getline(locks, line);) {
-    std::istringstream words(line);
-    std::string number, kind, advisory, mode, place;
-    pid_t pid = 0;
-    words >> number >> kind >> advisory >> mode >> pid >> place;
-    const std::size_t colon = place.rfind(':');
-    if (kind != "FLOCK" || colon == std::string::npos) continue;
-    if (place.substr(colon + 1) == std::to_string(facts.st_ino)) return process_text(pid);
-  }
-  return "";
-}
-
 // SQLite's own places: https://www.sqlite.org/walformat.html, section 2.3 (WAL_WRITE_LOCK is byte
 // 120 of the -shm), and https://www.sqlite.org/lockingv3.html (the PENDING and SHARED bytes).
 std::string database_writer(const fs::path& folder) {
   pid_t pid = in_the_way(folder / "aima.db-shm", 120, 1);
   if (pid <= 0) pid = in_the_way(database_path(folder), 0x40000000, 512);
-  return pid > 0 ? process_text(pid) : "";
+  return pid > 0 ? named_process(pid) : "";
 }
 
 Finding check_folder(const Subject& subject) {

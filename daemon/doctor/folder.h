@@ -26,8 +26,6 @@ class Lock {
   std::string said_;
 };
 
-// "process 123 (aima)" that holds a lock on this file or folder, as /proc/locks tells; or "".
-std::string lock_holder(const std::filesystem::path& path);
 // Who keeps others from writing to the database in WAL mode; "" where nobody does.
 std::string database_writer(const std::filesystem::path& folder);
 

@@ -14,4 +14,7 @@ std::string holder_of_folder(const std::filesystem::path& folder);     // flock 
 std::string writers_of_database(const std::filesystem::path& folder);  // hold the write lock
 std::string readers_of_database(const std::filesystem::path& folder);  // hold a snapshot of the log
 
+// One of them: "sqlite3 (pid 123)".
+std::string named_process(pid_t pid);
+
 }  // namespace aima
