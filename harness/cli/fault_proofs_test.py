@@ -14,12 +14,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
-HARNESS, ROOT, LIBRARY = sys.argv[1:4]
-del sys.argv[1:4]
+from outside import HARNESS, ROOT, HarnessTest, main
+
+LIBRARY = sys.argv.pop(1)
 
 HEAD = """scenario: proofs
 title: proofs
@@ -133,15 +133,7 @@ class LyingEngine:
             pass
 
 
-class Proofs(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="proofs-")
-        self.path = pathlib.Path(self.folder.name)
-        (self.path / "tmp").mkdir()
-
-    def tearDown(self):
-        self.folder.cleanup()
-
+class Proofs(HarnessTest):
     def harness_with(self, says):
         """A copy of the programs, with another aima-hold-database: it is found beside the harness."""
         folder = self.path / "bin"
@@ -160,8 +152,7 @@ class Proofs(unittest.TestCase):
         how = how or {}
         file = self.path / "proofs.yaml"
         file.write_text(HEAD + steps)
-        environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name, "NO_COLOR": "1",
-                       "TMPDIR": str(self.path / "tmp")}
+        environment = dict(self.environment)
         if "preload" in how:
             environment |= {"LD_PRELOAD": LIBRARY, "AIMA_SUPPRESS": how["preload"]}
         if "engine" in how:
@@ -280,4 +271,4 @@ class Proofs(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
+    main()

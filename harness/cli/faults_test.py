@@ -6,18 +6,9 @@ Each moment (`when`) strikes when it is told to; a fault that does not strike ma
 inconclusive, whatever its criteria say; each debt is on disk before its blow and is paid in reverse.
 """
 import json
-import os
-import pathlib
 import subprocess
-import sys
-import tempfile
-import unittest
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-
-HARNESS, ROOT = sys.argv[1:3]
-del sys.argv[1:3]
+from outside import HARNESS, ROOT, HarnessTest, main
 
 HEAD = """scenario: faults
 title: faults
@@ -39,24 +30,13 @@ DOWN = "  - start: {}\n  - signal: KILL\n  - await: {exit: {signal: KILL}}\n"
 TRUE = "  - shell: 'true'\n    criterion: 1\n"
 
 
-class Faults(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="faults-")
-        self.path = pathlib.Path(self.folder.name)
-        (self.path / "tmp").mkdir()
-
-    def tearDown(self):
-        self.folder.cleanup()
-
+class Faults(HarnessTest):
     def run_steps(self, steps, expected, *more):
         file = self.path / "faults.yaml"
         file.write_text(HEAD + steps)
-        environment = {**SANITIZERS, "PATH": os.environ["PATH"],
-                       "HOME": self.folder.name, "NO_COLOR": "1",
-                       "TMPDIR": str(self.path / "tmp")}
         done = subprocess.run([HARNESS, "run", str(file), "--root", ROOT, "--out",
                                str(self.path / "runs"), "--provider", "native", *more],
-                              env=environment, text=True, stdout=subprocess.PIPE,
+                              env=self.environment, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60)
         self.output = done.stdout
         latest = self.path / "runs" / "latest"
@@ -185,4 +165,4 @@ class Faults(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
+    main()

@@ -9,29 +9,16 @@ and nothing else: a process and a container of somebody else, with marks that lo
 This script is a child subreaper: whatever a run left is a descendant of it, with or without marks.
 Without --long a few steps of each scenario are taken; with it, all.
 """
-import argparse
-import ctypes
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-
-PR_SET_CHILD_SUBREAPER = 36
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("harness")
-parser.add_argument("root", type=pathlib.Path)
-parser.add_argument("--provider", default="native")
-parser.add_argument("--long", action="store_true")
-OPTIONS, REST = parser.parse_known_args()
+from descendants import adopt_orphans, descendants
+from outside import HARNESS, LONG, OPTIONS, ROOT, HarnessTest, main
 
 START = """scenario: {name}
 title: {name}
@@ -60,58 +47,23 @@ FAULTS = {
 }
 
 
-def processes():
-    """pid → (parent, state, command)."""
-    table = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        table[int(entry.name)] = (int(fields[1]), fields[0], command)
-    return table
-
-
-def descendants():
-    table = processes()
-    found = {}
-    for pid, (parent, state, command) in table.items():
-        at = parent
-        while at in table and at != os.getpid():
-            at = table[at][0]
-        if at == os.getpid() and state != "Z":
-            found[pid] = f"{state} {command}"
-    return found
-
-
 def docker(*words):
     return subprocess.run(["docker", *words], check=True, text=True, capture_output=True).stdout.split()
 
 
-class Interruption(unittest.TestCase):
+class Interruption(HarnessTest):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="interruption-")
-        self.path = pathlib.Path(self.folder.name)
-        (self.path / "tmp").mkdir()
+        super().setUp()
         self.runs = self.path / "runs"
-        self.environment = {**SANITIZERS, "PATH": os.environ["PATH"],
-                            "HOME": self.folder.name,
-                            "TMPDIR": str(self.path / "tmp"), "NO_COLOR": "1"}
         if "DOCKER_HOST" in os.environ:
             self.environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
 
-    def tearDown(self):
-        self.folder.cleanup()
-
     def command(self, scenario, runs):
-        return [OPTIONS.harness, "run", str(scenario), "--root", str(OPTIONS.root), "--out", str(runs),
+        return [HARNESS, "run", str(scenario), "--root", ROOT, "--out", str(runs),
                 "--provider", OPTIONS.provider]
 
     def harness(self, *words):
-        return subprocess.run([OPTIONS.harness, *words], env=self.environment, text=True, timeout=120,
+        return subprocess.run([HARNESS, *words], env=self.environment, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def steps_of(self, scenario):
@@ -201,22 +153,22 @@ class Interruption(unittest.TestCase):
         self.assertEqual(status, -signal.SIGKILL, told)
         run = next(r for r in runs.iterdir() if not r.is_symlink())
         before = (run / "history.jsonl").read_bytes()
-        judged = self.harness("judge", str(run), "--root", str(OPTIONS.root))
+        judged = self.harness("judge", str(run), "--root", ROOT)
         self.assertEqual(judged.returncode, 2, told + judged.stdout)
         self.assertEqual((run / "history.jsonl").read_bytes(), before)
         sandboxes = list((self.path / "tmp").iterdir())
         self.assertEqual(len(sandboxes), 1, told)
-        listed = self.harness("clean", "--dry-run", "--root", str(OPTIONS.root))
+        listed = self.harness("clean", "--dry-run", "--root", ROOT)
         self.assertIn(str(sandboxes[0]), listed.stdout)
         self.assertTrue(sandboxes[0].exists())
         run_id = sandboxes[0].name.removeprefix("aima-run-")
         process, container = self.bystanders(run_id)
         try:
-            noted = self.harness("run", str(self.path / "trivial.yaml"), "--root", str(OPTIONS.root),
+            noted = self.harness("run", str(self.path / "trivial.yaml"), "--root", ROOT,
                                  "--out", str(self.path / "next"), "--provider", OPTIONS.provider)
             self.assertEqual(noted.returncode, 0, noted.stdout)
             self.assertIn("aima-harness clean", noted.stdout)
-            cleaned = self.harness("clean", "--root", str(OPTIONS.root))
+            cleaned = self.harness("clean", "--root", ROOT)
             self.assertEqual(cleaned.returncode, 0, told + cleaned.stdout)
             self.assertNotIn("NOT removed", cleaned.stdout)
             self.assertIsNone(process.poll(), "a bystander was ended: " + cleaned.stdout)
@@ -251,12 +203,12 @@ class Interruption(unittest.TestCase):
                 try:
                     self.assert_cleaned(scenario, step)
                 finally:
-                    self.harness("clean", "--root", str(OPTIONS.root))  # the next case starts clean
+                    self.harness("clean", "--root", ROOT)  # the next case starts clean
 
     def sweep_scenario(self, name, few):
-        scenario = OPTIONS.root / "scenarios" / f"{name}.yaml"
+        scenario = pathlib.Path(ROOT, "scenarios", f"{name}.yaml")
         steps = self.steps_of(scenario)
-        self.sweep(scenario, steps if OPTIONS.long else [steps[at] for at in few])
+        self.sweep(scenario, steps if LONG else [steps[at] for at in few])
 
     def test_restart_survival(self):
         self.sweep_scenario("restart-survival", (0, 5, 16, -1))
@@ -266,8 +218,8 @@ class Interruption(unittest.TestCase):
 
     def test_killed_at_any_moment(self):
         """Also before the first step: while its folders are made, its ports claimed, its daemon started."""
-        scenario = OPTIONS.root / "scenarios" / "restart-survival.yaml"
-        for delay in range(4, 200, 4 if OPTIONS.long else 28):
+        scenario = pathlib.Path(ROOT, "scenarios", "restart-survival.yaml")
+        for delay in range(4, 200, 4 if LONG else 28):
             runs = self.path / f"runs-{delay}"
             process = subprocess.Popen(self.command(scenario, runs), env=self.environment,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -275,7 +227,7 @@ class Interruption(unittest.TestCase):
             process.kill()
             process.wait()
             with self.subTest(after_ms=delay):
-                cleaned = self.harness("clean", "--root", str(OPTIONS.root))
+                cleaned = self.harness("clean", "--root", ROOT)
                 self.assertEqual(cleaned.returncode, 0, cleaned.stdout)
                 # Killed between making the folder and naming its owner: whether somebody is about to
                 # fill it cannot be told, so `clean` takes it only when it is a minute old. It is empty.
@@ -289,8 +241,8 @@ class Interruption(unittest.TestCase):
     def test_two_at_once(self):
         """The same scenarios twice on one machine: neither takes a port, a folder or a process of the other."""
         names = ["restart-survival", "port-not-handed-out-twice", "nothing-left-locked"]
-        files = [str(OPTIONS.root / "scenarios" / f"{name}.yaml") for name in names]
-        for number in range(5 if OPTIONS.long else 1):
+        files = [str(pathlib.Path(ROOT, "scenarios", f"{name}.yaml")) for name in names]
+        for number in range(5 if LONG else 1):
             pair = []
             for which in "ab":
                 command = self.command(files[0], self.path / f"runs-{which}-{number}") + files[1:]
@@ -305,7 +257,7 @@ class Interruption(unittest.TestCase):
     def test_while_a_fault_is_active(self):
         for name, fault in FAULTS.items():
             if (name == "container-paused" and OPTIONS.provider != "docker") or (
-                    not OPTIONS.long and name not in ("pause", "database-lock", "container-paused")):
+                    not LONG and name not in ("pause", "database-lock", "container-paused")):
                 continue
             file = self.path / f"fault-{name}.yaml"
             file.write_text(START.format(name=name, fault=fault))
@@ -315,5 +267,5 @@ class Interruption(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    unittest.main(argv=[sys.argv[0], "-v", *REST])
+    adopt_orphans()
+    main()

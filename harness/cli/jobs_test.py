@@ -5,8 +5,6 @@ the order of selection and never interleaved, every end of it clean.
 usage: jobs_test.py HARNESS SOURCE_ROOT [--provider native|docker] [unittest options]
 This script is a child subreaper: whatever a run left is a descendant of it, with or without marks.
 """
-import argparse
-import ctypes
 import json
 import os
 import pathlib
@@ -14,21 +12,13 @@ import pty
 import re
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 import xml.etree.ElementTree as xml
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-PR_SET_CHILD_SUBREAPER = 36
+from descendants import adopt_orphans, descendants
+from outside import HARNESS, OPTIONS, ROOT, SANITIZERS, HarnessTest, main
+
 LIMIT_S = 120
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("harness")
-parser.add_argument("root", type=pathlib.Path)
-parser.add_argument("--provider", default="native")
-OPTIONS, REST = parser.parse_known_args()
 
 SCENARIO = """scenario: {name}
 title: {name}
@@ -48,41 +38,14 @@ def pause():
     time.sleep(0.005)  # between two looks, not in place of them
 
 
-def descendants():
-    """pid → command of every living process below this one."""
-    table = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            table[int(entry.name)] = (int(fields[1]), fields[0], words)
-    found = {}
-    for pid, (parent, state, words) in table.items():
-        while parent in table and parent != os.getpid():
-            parent = table[parent][0]
-        if parent == os.getpid() and state not in "ZX":
-            found[pid] = words
-    return found
-
-
-class Jobs(unittest.TestCase):
+class Jobs(HarnessTest):
     maxDiff = None
 
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="jobs-")
-        self.path = pathlib.Path(self.folder.name)
-        (self.path / "tmp").mkdir()
+        super().setUp()
         self.runs = self.path / "runs"
-        self.environment = {**SANITIZERS, "PATH": os.environ["PATH"], "HOME": self.folder.name,
-                            "TMPDIR": str(self.path / "tmp"), "NO_COLOR": "1"}
         if "DOCKER_HOST" in os.environ:
             self.environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
-
-    def tearDown(self):
-        self.folder.cleanup()
 
     def write(self, name, steps=STOPS, how="behaves"):
         file = self.path / f"{name}.yaml"
@@ -90,19 +53,19 @@ class Jobs(unittest.TestCase):
         return str(file)
 
     def command(self, jobs, *words, runs=None):
-        return [OPTIONS.harness, "run", *words, "--root", str(OPTIONS.root), "--out",
+        return [HARNESS, "run", *words, "--root", ROOT, "--out",
                 str(runs or self.runs), "--provider", OPTIONS.provider, "--seed", "7", "-j", str(jobs)]
 
     def run_it(self, jobs, *words, runs=None):
         done = subprocess.run(self.command(jobs, *words, runs=runs), env=self.environment, text=True,
-                              cwd=OPTIONS.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=LIMIT_S, stdin=subprocess.DEVNULL)
         self.assert_nothing_left(done.stdout)
         return done
 
     def start_it(self, jobs, *words, runs=None):
         return subprocess.Popen(self.command(jobs, *words, runs=runs), env=self.environment, text=True,
-                                cwd=OPTIONS.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def assert_nothing_left(self, output=""):
         self.assertEqual(list((self.path / "tmp").iterdir()), [], output)
@@ -213,7 +176,7 @@ class Jobs(unittest.TestCase):
                  for n in range(3)]
         outer, inner = pty.openpty()
         process = subprocess.Popen(self.command(3, *files), env=self.environment, stdout=inner,
-                                   stderr=inner, cwd=OPTIONS.root, stdin=subprocess.DEVNULL)
+                                   stderr=inner, cwd=ROOT, stdin=subprocess.DEVNULL)
         os.close(inner)
         text = b""
         while True:
@@ -297,7 +260,7 @@ class Jobs(unittest.TestCase):
         while descendants():
             self.assertLess(time.monotonic(), deadline, descendants())
             pause()
-        cleaned = subprocess.run([OPTIONS.harness, "clean", "--root", str(OPTIONS.root)], text=True,
+        cleaned = subprocess.run([HARNESS, "clean", "--root", ROOT], text=True,
                                  env=self.environment, capture_output=True, timeout=LIMIT_S)
         self.assertEqual(cleaned.returncode, 0, cleaned.stdout + cleaned.stderr)
         self.assert_nothing_left(cleaned.stdout)
@@ -357,7 +320,7 @@ class Jobs(unittest.TestCase):
 
     def test_two_harnesses_at_once(self):
         names = ["restart-survival", "graceful-shutdown", "nothing-left-locked", "port-not-handed-out-twice"]
-        files = [str(OPTIONS.root / "scenarios" / f"{name}.yaml") for name in names]
+        files = [f"{ROOT}/scenarios/{name}.yaml" for name in names]
         pair = [self.start_it(3, *files, runs=self.path / f"runs-{which}") for which in "ab"]
         outputs = [process.communicate(timeout=LIMIT_S)[0] for process in pair]
         for process, output in zip(pair, outputs):
@@ -365,15 +328,15 @@ class Jobs(unittest.TestCase):
         self.assert_nothing_left("\n".join(outputs))
 
     def test_a_worker_is_not_for_people(self):
-        done = subprocess.run([OPTIONS.harness, "run-worker"], env=self.environment, text=True,
+        done = subprocess.run([HARNESS, "run-worker"], env=self.environment, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
         self.assertEqual(done.returncode, 4)
         self.assertIn("use `aima-harness run`", done.stderr)
-        listed = subprocess.run([OPTIONS.harness, "--help"], env=self.environment, text=True,
+        listed = subprocess.run([HARNESS, "--help"], env=self.environment, text=True,
                                 capture_output=True, timeout=LIMIT_S).stdout
         self.assertNotIn("run-worker", listed)
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    unittest.main(argv=[sys.argv[0], "-v", *REST])
+    adopt_orphans()
+    main()

@@ -1,50 +1,24 @@
 #!/usr/bin/env python3
 """Stored runs: whatever is edited in one is refused, with the place; what was cut off is judged.
 
-usage: judge_test.py HARNESS SOURCE_ROOT
-Runs fixtures/misbehaving twice, then edits copies of what that left. Needs no container engine.
+usage: judge_test.py HARNESS SOURCE_ROOT [unittest options]
 """
 import hashlib
 import json
-import os
 import pathlib
 import random
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
-import unittest
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+from outside import HARNESS, ROOT, main
+from recorded import RecordedTest, split
 
-HARNESS, ROOT = sys.argv[1:3]
-del sys.argv[1:3]
-
-SCENARIO = """scenario: {name}
-target: misbehaving
-timeout: 20s
-criteria:
-  1: the shell says what is asked
-steps:
-  - start: {{}}
-  - shell: echo hello
-    criterion: 1
-    expect: '. == "{word}"'
-  - stop: {{}}
-"""
 START = "aima-harness history 1"
 
 
 def link(before, body):
     return hashlib.sha256((before + "\n" + body).encode()).hexdigest()
-
-
-def split(line):
-    """A line's body and its hash, by the definition in harness/history/chain.h alone."""
-    assert line[-77:-67] != "" and line[-2:] == '"}' and ',"hash":"' in line[-75:], line
-    return line[:-75] + "}", line[-66:-2]
 
 
 def rechained(lines):
@@ -57,60 +31,7 @@ def rechained(lines):
     return out
 
 
-class Judge(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory(prefix=f"judge-{os.getpid()}-")
-        cls.path = pathlib.Path(cls.scratch.name)
-        (cls.path / "tmp").mkdir()
-        cls.environment = {**SANITIZERS, "PATH": os.environ["PATH"], "HOME": cls.scratch.name,
-                           "TMPDIR": str(cls.path / "tmp"), "NO_COLOR": "1"}
-        cls.good = cls.record("good", "hello", 0)
-        cls.bad = cls.record("bad", "goodbye", 1)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
-
-    @classmethod
-    def record(cls, name, word, status):
-        file = cls.path / f"{name}.yaml"
-        file.write_text(SCENARIO.format(name=name, word=word))
-        out = cls.path / f"runs-{name}"
-        done = subprocess.run([HARNESS, "run", str(file), "--root", ROOT, "--out", str(out), "--provider",
-                               "native", "--set", "target.vars.how=behaves", "--keep"],
-                              env=cls.environment, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=60, cwd=cls.path)
-        assert done.returncode == status, done.stdout
-        folder = (out / "latest").resolve()
-        head = split((folder / "history.jsonl").read_text().splitlines()[-1])[1]
-        assert head in done.stdout, "the report of a run does not print the head of its chain"
-        return folder
-
-    def setUp(self):
-        self.copies = tempfile.TemporaryDirectory(dir=self.path)
-
-    def tearDown(self):
-        self.copies.cleanup()
-
-    def copy(self, run):
-        folder = pathlib.Path(self.copies.name) / f"copy-{len(list(pathlib.Path(self.copies.name).iterdir()))}"
-        shutil.copytree(run, folder)
-        return folder
-
-    def lines(self, folder):
-        return (folder / "history.jsonl").read_text().splitlines()
-
-    def write(self, folder, lines):
-        (folder / "history.jsonl").write_text("".join(line + "\n" for line in lines))
-        return folder
-
-    def call(self, *words, status):
-        done = subprocess.run([HARNESS, *map(str, words)], env=self.environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, cwd=self.path)
-        self.assertEqual(done.returncode, status, f"{words}\n{done.stdout}{done.stderr}")
-        return done
-
+class Judge(RecordedTest):
     def refused(self, folder, *words):
         """By every command that reads a stored run, and without a trace in its folder."""
         before = {f: f.read_bytes() for f in folder.rglob("*") if f.is_file()}
@@ -120,8 +41,6 @@ class Judge(unittest.TestCase):
             for word in words:
                 self.assertIn(word, done.stderr)
         self.assertEqual(before, {f: f.read_bytes() for f in folder.rglob("*") if f.is_file()})
-
-    # What is intact
 
     def test_an_intact_run_is_judged_to_the_same_bytes(self):
         for run, status in ((self.good, 0), (self.bad, 1)):
@@ -154,8 +73,6 @@ class Judge(unittest.TestCase):
                              (len(content), hashlib.sha256(content).hexdigest()), file["path"])
         stored = {str(f.relative_to(self.good)) for f in self.good.rglob("*") if f.is_file()}
         self.assertEqual(stored, {f["path"] for f in files} | {"history.jsonl", "verdict.json"})
-
-    # Edits of the history
 
     def test_an_edited_line_is_named(self):
         lines = self.lines(self.bad)
@@ -218,8 +135,6 @@ class Judge(unittest.TestCase):
         done = self.call("judge", folder, "--root", ROOT, status=0)
         self.assertNotIn(split(self.lines(self.bad)[-1])[1], done.stdout)
 
-    # Cut off
-
     def test_a_later_cut_is_an_edit(self):
         lines = self.lines(self.good)
         for some in (lines[:-1], lines[:5], []):
@@ -238,8 +153,6 @@ class Judge(unittest.TestCase):
         (folder / "history.jsonl").write_bytes(whole)  # as it is when the run went on
         (folder / "verdict.json").unlink()
         self.call("judge", folder, "--root", ROOT, status=0)
-
-    # Edits beside the history
 
     def test_edited_files_are_named(self):
         for path, words in (("scenario.yaml", ()), ("plan.json", ()),
@@ -284,8 +197,6 @@ class Judge(unittest.TestCase):
         (folder / "verdict.json").write_text("torn")
         self.refused(folder, "verdict")
 
-    # Histories written by hand
-
     def test_histories_by_hand_are_judged_when_asked(self):
         # One that is named for an inconclusive criterion may fail another.
         status = {"pass": (0,), "fail": (1,), "inconclusive": (1, 2, 130), "error": (3,)}
@@ -324,53 +235,9 @@ class Judge(unittest.TestCase):
         self.refused(self.write(folder, rechained(twice)), "contradicts itself",
                      f"event {at + 2} (daemon.exit) is a second end of the daemon that ended by event {at + 1}")
 
-    # Two runs
-
-    def test_two_runs_of_one_scenario_are_the_same(self):
-        again = self.record("good", "hello", 0)
-        done = self.call("diff", self.good, again, "--root", ROOT, status=0)
-        self.assertIn("same verdict and findings", done.stdout)
-        self.assertNotIn("First step", done.stdout)
-        self.assertRegex(done.stdout, r"the whole run +\d+\.\d +\d+\.\d +\d+\.\d\d")
-        json.loads(self.call("diff", self.good, again, "--json", "--root", ROOT, status=0).stdout)
-        self.call("diff", self.good.name, "latest", "--out", self.good.parent, "--root", ROOT, status=0)
-
-    def test_what_is_different_is_told(self):
-        done = self.call("diff", self.good, self.bad, "--root", ROOT, status=1)
-        self.assertTrue(done.stdout.startswith("different scenarios: good and bad"), done.stdout)
-        self.assertRegex(done.stdout, r"1 the shell says what is asked\n +A  PASS.*(\n.*)*?\n +B  FAIL")
-        changed = self.record("good", "goodbye", 1)
-        done = self.call("diff", self.good, changed, "--root", ROOT, status=1)
-        self.assertIn("was changed between the runs, first on line 10", done.stdout)
-        self.assertTrue(json.loads(self.call("diff", self.good, changed, "--json", "--root", ROOT,
-                                             status=1).stdout)["findings"])
-
-    def test_the_first_step_that_saw_something_else_is_named(self):
-        words = ["--set", "target.vars.how=behaves", "--set", "WORD="]
-        text = SCENARIO.format(name="said", word="never").replace("echo hello", "echo ${WORD}").replace(
-            "timeout:", "vars: {WORD: x}\ntimeout:")
-        (self.path / "said.yaml").write_text(text)
-        out = self.path / "runs-said"
-        for word in ("one", "two"):
-            subprocess.run([HARNESS, "run", "said.yaml", "--root", ROOT, "--out", str(out), "--provider",
-                            "native", *words[:-1], words[-1] + word], env=self.environment, cwd=self.path,
-                           stdout=subprocess.DEVNULL, timeout=60, check=False)
-        # Within one second their names sort by seed.
-        runs = sorted((f for f in out.iterdir() if not f.is_symlink()),
-                      key=lambda f: (f / "plan.json").stat().st_mtime_ns)
-        done = self.call("diff", *runs, "--root", ROOT, status=0)  # both fail
-        self.assertRegex(done.stdout, r'step 2 .*observed/0/document\n +A  "one"\n +B  "two"')
-
-    def test_an_edited_run_is_not_compared(self):
-        folder = self.copy(self.bad)
-        (folder / "plan.json").write_text("{}")
-        self.assertIn("plan.json was edited", self.call("diff", self.good, folder, "--root", ROOT, status=3).stderr)
-        self.call("diff", self.good, "nowhere", "--root", ROOT, status=4)
-        self.call("diff", self.good, "--root", ROOT, status=4)
-
     def test_a_missing_run_is_usage(self):
         self.assertIn("there is no run", self.call("judge", "nowhere", "--root", ROOT, status=4).stderr)
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=1)
+    main()

@@ -7,18 +7,10 @@ Runs a fake daemon (a shell loop on a port) of its own: needs no engine and no `
 import json
 import os
 import pathlib
-import re
 import subprocess
-import sys
-import tempfile
-import unittest
 import xml.etree.ElementTree
 
-# What a sanitizer build is told; nothing in others.
-SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-
-HARNESS, ROOT = sys.argv[1:3]
-del sys.argv[1:3]
+from outside import HARNESS, ROOT, HarnessTest, main
 
 DAEMON = r"""
 import http.server, os, sys
@@ -54,18 +46,13 @@ GOOD = "  - http: GET /\n    criterion: 1\n    expect: '.items[0].id == \"a\"'\n
 BAD = "  - http: GET /\n    criterion: 1\n    expect: '.items[0].id == \"b\"'\n  - signal: KILL\n  - await: {exit: KILL}"
 
 
-class Usage(unittest.TestCase):
+class Usage(HarnessTest):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix=f"usage-{os.getpid()}-")
-        self.path = pathlib.Path(self.folder.name)
-        self.environment = {**SANITIZERS, "PATH": os.environ["PATH"],
-                            "HOME": self.folder.name}
+        super().setUp()
+        del self.environment["NO_COLOR"], self.environment["TMPDIR"]
         (self.path / "daemon.py").write_text(DAEMON)
         (self.path / "mine").mkdir()
         (self.path / "mine" / "fake.yaml").write_text(TARGET.format(daemon=self.path / "daemon.py"))
-
-    def tearDown(self):
-        self.folder.cleanup()
 
     def scenario(self, steps=GOOD, name="good", target="fake.yaml", text="it answers"):
         file = self.path / "mine" / f"{name}.yaml"
@@ -305,4 +292,4 @@ class Usage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
