@@ -58,8 +58,12 @@ Hierarchy hierarchy() {
   return found;
 }
 
+// What cannot be read is not called empty; where there is no group nobody is in it.
 bool populated(const std::string& path) {
-  return read_text(path + "/cgroup.events").find("populated 1") != std::string::npos;
+  const std::string events = path + "/cgroup.events";
+  const std::string text = read_text(events);
+  if (text.empty()) return ::access(events.c_str(), F_OK) == 0;
+  return text.find("populated 1") != std::string::npos;
 }
 
 void add_members(const fs::path& folder, std::vector<pid_t>& found) {

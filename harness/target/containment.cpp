@@ -45,6 +45,8 @@ Book& book() {
 
 constexpr Milliseconds end_of_run(2000);
 constexpr int most_looks = 16;  // strangers fork as well; a look is one or two milliseconds
+constexpr Milliseconds longest_end(2000);  // of a process that was killed, on a busy machine too
+constexpr Milliseconds end_round(2);
 
 using Table = std::map<pid_t, ProcessInfo>;
 
@@ -63,10 +65,10 @@ Table living() {
 }
 
 // A process of ours that hid its environment betrays itself by what it works on.
-bool works_in_sandbox(pid_t pid, const std::string& run_id) {
+bool works_in_sandbox(pid_t thread, const std::string& run_id) {
   const std::string sandbox = "/aima-run-" + run_id + "/";
   std::error_code ignored;
-  const std::filesystem::path folder = "/proc/" + std::to_string(pid);
+  const std::filesystem::path folder = "/proc/" + std::to_string(thread);
   const auto points_inside = [&](const std::filesystem::path& link) {
     return (std::filesystem::read_symlink(link, ignored).string() + "/").find(sandbox) !=
            std::string::npos;
@@ -97,11 +99,11 @@ std::string why_of_run(const Table& table, const ProcessInfo& info, const std::s
                        const std::map<pid_t, std::string>& children, bool only_run) {
   pid_t adopted = 0;
   const pid_t ancestor = spawned_ancestor(table, info, children, &adopted);
-  if (has_environment(info.pid, "AIMA_RUN=" + run_id)) return "marked AIMA_RUN";
+  if (has_environment(info.thread, "AIMA_RUN=" + run_id)) return "marked AIMA_RUN";
   if (ancestor != 0 && ancestor != info.pid && children.at(ancestor) == run_id)
     return "descendant of " + std::to_string(ancestor);
   if (ancestor == info.pid && children.at(ancestor) == run_id) return "started by the harness";
-  if (ancestor == 0 && adopted != 0 && (only_run || works_in_sandbox(info.pid, run_id)))
+  if (ancestor == 0 && adopted != 0 && (only_run || works_in_sandbox(info.thread, run_id)))
     return adopted == info.pid ? "re-parented to us"
                                : "descendant of " + std::to_string(adopted) + ", re-parented to us";
   return "";
@@ -125,7 +127,7 @@ std::optional<NativeEngine> engine_of(const std::filesystem::path& path, const T
   if (process == table.end() || process->second.start_ticks != ticks.get<std::uint64_t>())
     return std::nullopt;
   NativeEngine engine;
-  engine.process = {process->first, process->second.start_ticks, command_line(process->first),
+  engine.process = {process->first, process->second.start_ticks, command_line(process->second.thread),
                     "instance file " + path.filename().string(), path.stem().string()};
   engine.file = path.string();
   for (const auto& [name, value] : labels.items())
@@ -169,10 +171,34 @@ std::vector<FoundProcess> look_once(const std::string& run_id, const std::string
     if (why.empty() && engine != by_instance.end()) why = engine->second.why;
     if (why.empty() && enclosed.contains(pid)) why = "in the cgroup or PID namespace of the run";
     if (why.empty()) continue;
-    found.push_back({pid, info.start_ticks, command_line(pid), why,
+    found.push_back({pid, info.start_ticks, command_line(info.thread), why,
                      engine == by_instance.end() ? "" : engine->second.engine});
   }
   return found;
+}
+
+std::vector<FoundProcess> look_until_nobody_is_born(const std::string& run_id,
+                                                    const std::string& instance_files) {
+  std::vector<FoundProcess> found;
+  std::vector<pid_t> before = process_ids();
+  for (int look = 0; look < most_looks; ++look) {
+    found = look_once(run_id, instance_files);
+    std::vector<pid_t> after = process_ids();
+    if (std::includes(before.begin(), before.end(), after.begin(), after.end())) break;
+    before = std::move(after);
+  }
+  return found;
+}
+
+// Whether all that was found, native engines left out, is about to end: nothing that stays.
+bool only_the_ending(const std::vector<FoundProcess>& found) {
+  bool any = false;
+  for (const auto& process : found) {
+    if (!process.engine.empty()) continue;
+    if (!is_ending(process.pid)) return false;
+    any = true;
+  }
+  return any;
 }
 
 // Ended children in a session that is neither ours nor of a Child: their parents died before them.
@@ -234,13 +260,11 @@ Result<void> become_subreaper() {
 
 std::vector<FoundProcess> find_processes(const std::string& run_id,
                                          const std::string& instance_files) {
-  std::vector<FoundProcess> found;
-  std::vector<pid_t> before = process_ids();
-  for (int look = 0; look < most_looks; ++look) {
-    found = look_once(run_id, instance_files);
-    std::vector<pid_t> after = process_ids();
-    if (std::includes(before.begin(), before.end(), after.begin(), after.end())) break;
-    before = std::move(after);
+  const Limit patience = Limit::after(longest_end);
+  auto found = look_until_nobody_is_born(run_id, instance_files);
+  while (only_the_ending(found) && !patience.expired()) {
+    (void)wait_readable({}, patience.within(end_round));
+    found = look_until_nobody_is_born(run_id, instance_files);
   }
   return found;
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -125,6 +126,60 @@ TEST(Containment, ChildThatIsBornDuringTheLookIsFound) {
     ASSERT_TRUE(poll_until(nobody_left, -1, in_time()));
   }
   EXPECT_EQ(missed, 0) << "of " << looks << " looks";
+  end_run(run);
+}
+
+// /proc shows it as a zombie without environment, descriptors and folders: those are its threads'.
+TEST(Containment, ProcessWhoseMainThreadHasEndedIsFound) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("thread");
+  begin_run(run);
+  begin_run("another");  // with two runs nothing is ours by elimination
+  misbehaving_in("leaves-thread", run).reset();
+  const auto found = find_processes(run);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].why, "marked AIMA_RUN");
+  EXPECT_THAT(found[0].command, HasSubstr("leaves-thread"));
+  EXPECT_FALSE(is_ending(found[0].pid));
+  ASSERT_TRUE(end_all(run, "", in_time()));
+  EXPECT_TRUE(find_processes(run).empty());
+  EXPECT_FALSE(read_process(found[0].pid));
+  end_run("another");
+  end_run(run);
+}
+
+// Killed by the end of its parent, and not gone at the same instant: it is not left behind.
+TEST(Containment, ChildThatDiesWithItsParentIsNoLeftover) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("bears");
+  begin_run(run);
+  constexpr int looks = 50;
+  int taken = 0;
+  for (int look = 0; look < looks; ++look) {
+    const auto child = misbehaving_in("bears-child", run);
+    ASSERT_TRUE(child->signal(SIGTERM));
+    ASSERT_TRUE(child->wait(in_time()));
+    if (!find_processes(run).empty()) ++taken;
+  }
+  EXPECT_EQ(taken, 0) << "of " << looks << " looks";
+  end_run(run);
+}
+
+// Between two programs a process has no environment.
+TEST(Containment, MarkIsSeenOfAProcessThatExecs) {
+  ASSERT_TRUE(become_subreaper());
+  const std::string run = fresh_run("execs");
+  begin_run(run);
+  begin_run("another");
+  misbehaving_in("leaves-execs", run).reset();
+  constexpr int looks = 300;
+  int missed = 0;
+  for (int look = 0; look < looks; ++look)
+    if (find_processes(run).empty()) ++missed;
+  EXPECT_EQ(missed, 0) << "of " << looks << " looks";
+  ASSERT_TRUE(end_all(run, "", in_time()));
+  EXPECT_TRUE(find_processes(run).empty());
+  end_run("another");
   end_run(run);
 }
 
@@ -305,6 +360,25 @@ TEST(Leftovers, EachKindIsFoundAndRemoved) {
 }
 
 // A harness that dies by SIGKILL: another process makes the workspace and is killed.
+// Without a descriptor /proc cannot be opened: nothing is seen, which is not that nothing is there.
+TEST(Leftovers, ProcessesThatCannotBeSeenAreNotNone) {
+  Session session;
+  session.run_id = fresh_run("unseen");
+  begin_run(session.run_id);
+  const auto child = misbehaving_in("behaves", session.run_id);
+  rlimit usual = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit none = usual;
+  none.rlim_cur = 4;  // as many as are open at least
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Json found = find_leftovers(session, in_time());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  ASSERT_EQ(found.size(), 1u) << found.dump();
+  EXPECT_EQ(found[0]["whose"], "unknown");
+  EXPECT_THAT(found[0].value("what", ""), HasSubstr("Too many open files"));
+  end_run(session.run_id);
+}
+
 TEST(Leftovers, DeadRunIsFoundAndCleaned) {
   const std::string run = fresh_run("dead");
   const pid_t harness = ::fork();

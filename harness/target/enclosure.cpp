@@ -109,7 +109,7 @@ std::vector<pid_t> enclosed_processes(const std::string& run_id) {
   if (found->group) inside = found->group->members();
   else
     for (const auto& process : all_processes())
-      if (process.state != 'Z' && found->space->holds(process.pid)) inside.push_back(process.pid);
+      if (process.state != 'Z' && found->space->holds(process.thread)) inside.push_back(process.pid);
   if (found->space) std::erase(inside, found->space->reaper());
   return inside;
 }

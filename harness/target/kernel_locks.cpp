@@ -133,10 +133,11 @@ class LockSearch {
   // process shows none.
   void look_at(pid_t pid) {
     if (!looked_at_.insert(pid).second) return;
+    const std::string process = std::to_string(living_thread(pid));
     for_each_descriptor(pid, [&](const std::string& name, const StatPlace& place) {
       if (!inodes_.contains(place.second)) return;
       const auto file = by_place_.find(place);
-      for (const auto& lock : read_descriptor_info(std::to_string(pid), name).locks)
+      for (const auto& lock : read_descriptor_info(process, name).locks)
         seen_.push_back({lock, pid, file == by_place_.end() ? nullptr : &files_[file->second]});
     });
   }

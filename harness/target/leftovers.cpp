@@ -2,6 +2,9 @@
 #include "harness/target/leftovers.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 
 #include <algorithm>
 #include <fstream>
@@ -9,6 +12,7 @@
 #include <sstream>
 
 #include "harness/base/read_json.h"
+#include "harness/base/unique_fd.h"
 #include "harness/target/cgroup.h"
 #include "harness/target/containment.h"
 #include "harness/target/enclosure.h"
@@ -35,8 +39,19 @@ void end_enclosure(Json& left, const std::string& run_id, const Limit& limit) {
     left.push_back(leftover("cgroup", opened.error().message, "harness"));
 }
 
+// Where not even our own process can be read nothing is known of others: descriptors have run out.
+bool processes_can_be_seen(Json& found) {
+  const UniqueFd self(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  if (self) return true;
+  found.push_back(leftover("process", std::string("the processes of the run cannot be looked for: "
+                                                  "/proc cannot be read: ") + ::strerrordesc_np(errno),
+                           "unknown"));
+  return false;
+}
+
 void add_processes(Json& found, const std::string& run_id, const std::string& instance_files,
                    pid_t but) {
+  if (!processes_can_be_seen(found)) return;
   const std::size_t before = found.size();
   for (const auto& process : find_processes(run_id, instance_files)) {
     if (process.pid == but) continue;

@@ -117,7 +117,7 @@ DescriptorInfo read_descriptor_info(const std::string& process, const std::strin
 
 void for_each_descriptor(pid_t pid,
                          const std::function<void(const std::string&, const StatPlace&)>& look) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/fd";
+  const std::string path = "/proc/" + std::to_string(living_thread(pid)) + "/fd";
   const auto close_folder = [](DIR* folder) { ::closedir(folder); };
   const std::unique_ptr<DIR, decltype(close_folder)> folder(::opendir(path.c_str()), close_folder);
   if (!folder) return;

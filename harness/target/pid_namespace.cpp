@@ -100,7 +100,7 @@ bool RunNamespace::holds(pid_t pid) const { return namespace_of(pid) == inode_; 
 
 pid_t RunNamespace::pid_outside(pid_t inside) const {
   for (const auto& process : all_processes()) {
-    if (!holds(process.pid)) continue;
+    if (!holds(process.thread)) continue;
     std::istringstream lines(read_text("/proc/" + std::to_string(process.pid) + "/status"));
     for (std::string line; std::getline(lines, line);) {
       if (!line.starts_with("NSpid:")) continue;

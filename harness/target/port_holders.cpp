@@ -41,7 +41,7 @@ SocketNames sockets_on(int port) {
 // Empty where we may not look.
 std::optional<bool> holds(pid_t pid, const SocketNames& sockets) {
   std::error_code error;
-  fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", error);
+  fs::directory_iterator entry("/proc/" + std::to_string(living_thread(pid)) + "/fd", error);
   if (error) return std::nullopt;
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     std::error_code closed;
@@ -66,7 +66,7 @@ PortHolders port_holders(int port, const std::vector<FoundProcess>& run) {
   for (const auto& process : all_processes()) {
     if (pids.contains(process.pid) || !holds(process.pid, sockets).value_or(false)) continue;
     found.stranger =
-        "process " + std::to_string(process.pid) + " (" + command_line(process.pid) + ")";
+        "process " + std::to_string(process.pid) + " (" + command_line(process.thread) + ")";
     break;
   }
   if (found.ours.empty() && found.stranger.empty()) found.ours = std::move(hidden);
