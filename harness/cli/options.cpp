@@ -6,15 +6,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 
-#include "harness/base/suggest.h"
 #include "harness/clients/command.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/option_values.h"
 #include "harness/cli/root.h"
 #include "harness/cli/workers.h"
 #include "harness/run/interrupts.h"
@@ -61,68 +60,19 @@ struct Given {
   std::function<int(const CommandContext&)> act;
 };
 
-using Problem = CLI::ValidationError;
-
 constexpr const char* unchained_text = "also a history without hashes, as one written by hand";
 
-void read_settings(Given& given) {
-  for (const auto& setting : given.settings) {
-    const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Problem("--set", fmt::format("`{}` is no setting: write NAME=VALUE", setting));
-    }
-    given.selection.settings[setting.substr(0, equals)] = setting.substr(equals + 1);
-  }
-}
+void read_settings(Given& given) { given.selection.settings = read_settings_of(given.settings); }
 
-std::vector<std::pair<std::string, std::string>> read_reports(const std::vector<std::string>& texts) {
-  std::vector<std::pair<std::string, std::string>> reports;
-  for (const auto& text : texts) {
-    const std::size_t equals = text.find('=');
-    const bool bare = equals == std::string::npos;
-    reports.emplace_back(text.substr(0, equals), bare ? "-" : text.substr(equals + 1));
-    if (reports.back().first.empty() || reports.back().second.empty()) {
-      throw Problem("--report", fmt::format("`{}`: write FORMAT=FILE, for example junit=out.xml", text));
-    }
-  }
-  return reports;
-}
-
-std::optional<std::uint64_t> read_seed(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  std::size_t used = 0;
-  std::uint64_t seed = 0;
-  try {
-    seed = std::stoull(text, &used, 0);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used != text.size() || text.front() == '-') {
-    throw Problem("--seed", fmt::format("`{}` is no seed: a whole number, as a run prints it", text));
-  }
-  return seed;
-}
-
-std::optional<Milliseconds> read_timeout(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  auto duration = parse_duration(text);
-  if (!duration || duration->count() <= 0) {
-    throw Problem("--timeout", fmt::format("`{}` is no duration: write 90s, 2m or 500ms", text));
-  }
-  return *duration;
-}
-
-// A word of a fixed few, with its nearest where it is none.
-CLI::Validator one_of(std::vector<std::string> words) {
-  const std::string known = fmt::format("{}", fmt::join(words, ", "));
-  return CLI::Validator(
-      [words = std::move(words), known](std::string& word) -> std::string {
-        if (std::find(words.begin(), words.end(), word) != words.end()) return "";
-        const auto near = nearest(word, words);
-        return fmt::format("`{}` is none of {}{}", word, known,
-                           near ? fmt::format("; did you mean `{}`?", *near) : "");
-      },
-      "{" + known + "}");
+// What `run` and `prove` run with.
+RunArguments run_arguments(Given& given) {
+  RunArguments run = given.run;
+  run.seed = read_seed(given.seed);
+  run.timeout = read_timeout(given.timeout);
+  run.reports = read_reports(given.reports);
+  read_settings(given);
+  run.selection = given.selection;
+  return run;
 }
 
 void add_selection(CLI::App& command, Given& given) {
@@ -133,18 +83,26 @@ void add_selection(CLI::App& command, Given& given) {
   command.add_option("--filter", given.selection.filter, "only names or titles that match this pattern");
 }
 
+void add_provider(CLI::App& command, Given& given) {
+  command.add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
+      ->check(one_of({"auto", "docker", "podman", "native"}));
+}
+
+void add_contain(CLI::App& command, Given& given) {
+  command.add_option("--contain", given.run.contain, "what holds a run's processes together; default auto")
+      ->check(one_of({"auto", "cgroup", "pid-namespace", "marks"}));
+}
+
 void add_run(CLI::App& app, Given& given) {
   auto* command = app.add_subcommand("run", "run scenarios against the daemon and report");
   add_selection(*command, given);
   command->add_option("--seed", given.seed, "repeat a run's chance exactly");
   command->add_option("--report", given.reports, "FORMAT=FILE; console, json, junit, markdown; again for more")
       ->allow_extra_args(false);
-  command->add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
-      ->check(one_of({"auto", "docker", "podman", "native"}));
+  add_provider(*command, given);
   command->add_option("--require", given.run.require, "docker: an error without it, not a fallback")
       ->check(one_of({"docker"}));
-  command->add_option("--contain", given.run.contain, "what holds a run's processes together; default auto")
-      ->check(one_of({"auto", "cgroup", "pid-namespace", "marks"}));
+  add_contain(*command, given);
   command->add_option("--timeout", given.timeout, "for each scenario, in place of its own: 90s");
   command->add_option("-j,--jobs", given.run.jobs, "how many scenarios at once; default 1")
       ->check(CLI::Range(1, 64));
@@ -155,12 +113,7 @@ void add_run(CLI::App& app, Given& given) {
   command->add_flag("--fail-fast", given.run.fail_fast, "end with the first scenario that does not pass");
   command->add_flag("--allow-skip", given.run.allow_skip, "unmet needs are no reason to exit 2");
   command->callback([&given] {
-    given.run.selection = given.selection;
-    given.run.seed = read_seed(given.seed);
-    given.run.timeout = read_timeout(given.timeout);
-    given.run.reports = read_reports(given.reports);
-    read_settings(given);
-    given.run.selection.settings = given.selection.settings;
+    given.run = run_arguments(given);
     given.act = [&given](const CommandContext& context) { return command_run(context, given.run); };
   });
 }
@@ -171,10 +124,8 @@ void add_prove(CLI::App& app, Given& given) {
   command->add_option("--seed", given.seed, "repeat a proof's chance exactly");
   command->add_option("--report", given.reports, "FORMAT=FILE; console, json, markdown; again for more")
       ->allow_extra_args(false);
-  command->add_option("--provider", given.run.provider, "what engines run on: auto, docker, podman, native")
-      ->check(one_of({"auto", "docker", "podman", "native"}));
-  command->add_option("--contain", given.run.contain, "what holds a run's processes together; default auto")
-      ->check(one_of({"auto", "cgroup", "pid-namespace", "marks"}));
+  add_provider(*command, given);
+  add_contain(*command, given);
   command->add_option("--timeout", given.timeout, "for each run, in place of the scenario's own: 90s");
   command->add_option("-j,--jobs", given.run.jobs, "how many strikes at once; default 1")
       ->check(CLI::Range(1, 64));
@@ -182,13 +133,7 @@ void add_prove(CLI::App& app, Given& given) {
   command->add_option("--out", given.out, "folder of the proofs; default reports/prove");
   command->add_flag("--keep", given.prove.keep, "keep the runs of all strikes, also of those that were noticed");
   command->callback([&given] {
-    given.prove.run = given.run;
-    given.prove.run.selection = given.selection;
-    given.prove.run.seed = read_seed(given.seed);
-    given.prove.run.timeout = read_timeout(given.timeout);
-    given.prove.run.reports = read_reports(given.reports);
-    read_settings(given);
-    given.prove.run.selection.settings = given.selection.settings;
+    given.prove.run = run_arguments(given);
     given.act = [&given](const CommandContext& context) {
       CommandContext own = context;
       if (given.out.empty()) own.runs = context.runs.parent_path() / "prove";
@@ -293,44 +238,6 @@ void add_machine(CLI::App& app, Given& given) {
       return command_clean(context, newest, given.dry_run);
     };
   });
-}
-
-// The first word that no command or option answers to, with the nearest that one does. CLI11 says
-// "A subcommand is required" of `rnu`, and names no neighbour of `--fail-fats`.
-std::string unknown_word(CLI::App& app, int argc, const char* const* argv) {
-  CLI::App* command = nullptr;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--") break;
-    if (!word.starts_with("-")) {
-      if (command != nullptr) continue;  // an argument of the command
-      std::vector<std::string> names;
-      for (CLI::App* one : app.get_subcommands(nullptr)) {
-        if (!one->get_group().empty()) names.push_back(one->get_name());
-        if (one->get_name() == word) command = one;
-      }
-      if (command != nullptr) continue;
-      const bool value = i > 1 && std::string(argv[i - 1]) == "--root";
-      if (value) continue;
-      const auto near = nearest(word, names);
-      return fmt::format("there is no command `{}`; {}", word,
-                         near ? fmt::format("did you mean `{}`?", *near)
-                              : fmt::format("known: {}", fmt::join(names, ", ")));
-    }
-    const std::string flag = word.substr(0, word.find('='));
-    std::vector<std::string> names{"--help", "--version", "--root"};
-    if (command != nullptr) {
-      for (const CLI::Option* option : command->get_options()) {
-        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-      }
-    }
-    if (!flag.starts_with("--") || std::find(names.begin(), names.end(), flag) != names.end()) continue;
-    const auto near = nearest(flag, names);
-    return fmt::format("{} has no option `{}`{}", command ? "`" + command->get_name() + "`" : "aima-harness",
-                       flag, near ? fmt::format("; did you mean `{}`?", *near)
-                                  : fmt::format("; it has {}", fmt::join(names, ", ")));
-  }
-  return "";
 }
 
 }  // namespace
