@@ -1,28 +1,20 @@
-// http over real sockets, and sqlite beside a live writer.
+// http over real sockets.
+#include "harness/clients/http.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <sqlite3.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
-
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <thread>
 
 #include "harness/base/unique_fd.h"
-#include "harness/clients/http.h"
-#include "harness/clients/sqlite.h"
 
 namespace harness {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
@@ -225,143 +217,5 @@ TEST(Http, CutsALongBody) {
   EXPECT_EQ(reply.body.size(), 1000u);
   EXPECT_EQ(reply.outcome, HttpReply::Outcome::ok);
 }
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream out;
-  out << file.rdbuf();
-  return out.str();
-}
-
-// The writer is another process, as the daemon is: connections of one process share the -shm.
-class Sqlite : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "clients-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-    look = {folder / "daemon" / "aima.db", folder / "scratch", false};
-    fs::create_directories(folder / "daemon");
-    int done[2];
-    ASSERT_EQ(::pipe(done), 0);
-    writer = ::fork();
-    if (writer == 0) write_and_wait(done[1]);
-    ::close(done[1]);
-    char byte = 0;
-    ASSERT_EQ(::read(done[0], &byte, 1), 1);
-    ::close(done[0]);
-  }
-  [[noreturn]] void write_and_wait(int done) const {
-    sqlite3* database = nullptr;
-    const bool ready =
-        sqlite3_open(look.database.c_str(), &database) == SQLITE_OK &&
-        sqlite3_exec(database,
-                     "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA user_version=7;"
-                     "CREATE TABLE models(id TEXT, size INTEGER, raw BLOB);"
-                     "INSERT INTO models VALUES('m-1', 42, x'00ff'), ('caf\xff', NULL, NULL);",
-                     nullptr, nullptr, nullptr) == SQLITE_OK;
-    if (ready && ::write(done, "x", 1) == 1) {
-      for (;;) ::pause();
-    }
-    ::_exit(1);
-  }
-  void TearDown() override {
-    kill_writer();
-    fs::remove_all(folder);
-  }
-  void kill_writer() {
-    if (writer <= 0) return;
-    ::kill(writer, SIGKILL);
-    ::waitpid(writer, nullptr, 0);
-    writer = -1;
-  }
-  std::map<std::string, std::string> files() const {
-    std::map<std::string, std::string> out;
-    for (const auto& entry : fs::directory_iterator(look.database.parent_path())) {
-      out[entry.path().filename().string()] = bytes_of(entry.path());
-    }
-    return out;
-  }
-
-  fs::path folder;
-  SqliteLook look;
-  pid_t writer = -1;
-  Limit limit = Limit::after(10000ms);
-};
-
-TEST_F(Sqlite, SeesWhatIsOnlyInTheLogAndTouchesNothing) {
-  for (const bool running : {true, false}) {
-    look.daemon_running = running;
-    if (!running) kill_writer();
-    const auto before = files();
-    ASSERT_GT(before.at("aima.db-wal").size(), 0u);
-    auto rows = sqlite_query(look, "SELECT * FROM models ORDER BY id DESC", limit);
-    ASSERT_TRUE(rows.has_value()) << to_string(rows.error());
-    EXPECT_EQ(rows->dump(),
-              "[{\"id\":\"m-1\",\"size\":42,\"raw\":\"00ff\"},"
-              "{\"id\":\"caf\xEF\xBF\xBD\",\"size\":null,\"raw\":null}]");
-    auto integrity = sqlite_integrity(look, true, limit);
-    ASSERT_TRUE(integrity.has_value()) << to_string(integrity.error());
-    EXPECT_EQ((*integrity)["ok"], true);
-    auto pragmas = sqlite_pragmas(look, limit);
-    ASSERT_TRUE(pragmas.has_value()) << to_string(pragmas.error());
-    EXPECT_EQ((*pragmas)["user_version"], 7);
-    EXPECT_EQ((*pragmas)["journal_mode"], "wal");
-    EXPECT_TRUE(files() == before) << "looking changed the files, daemon running: " << running;
-    EXPECT_TRUE(fs::is_empty(look.scratch));
-  }
-}
-
-TEST_F(Sqlite, DoesNotHoldTheWriterUp) {
-  look.daemon_running = true;
-  sqlite3* other = nullptr;
-  ASSERT_EQ(sqlite3_open(look.database.c_str(), &other), SQLITE_OK);
-  const auto run = [&](const char* sql) {
-    EXPECT_EQ(sqlite3_exec(other, sql, nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(other);
-  };
-  run("BEGIN IMMEDIATE; INSERT INTO models VALUES('m-2', 1, NULL);");
-  auto rows = sqlite_query(look, "SELECT count(*) AS n FROM models", limit);
-  ASSERT_TRUE(rows.has_value()) << to_string(rows.error());
-  EXPECT_EQ((*rows)[0]["n"], 2);  // not what is uncommitted
-  run("COMMIT;");
-  sqlite3_close(other);
-}
-
-TEST_F(Sqlite, DamageIsAFindingNotAnError) {
-  kill_writer();
-  std::ofstream(look.database, std::ios::binary)
-      << "this is no database at all, however long it is";
-  fs::remove(look.database.string() + "-wal");
-  auto integrity = sqlite_integrity(look, true, limit);
-  ASSERT_TRUE(integrity.has_value()) << to_string(integrity.error());
-  EXPECT_EQ((*integrity)["ok"], false);
-  std::ofstream(look.database, std::ios::binary | std::ios::trunc).close();
-  integrity = sqlite_integrity(look, false, limit);
-  EXPECT_EQ((*integrity)["ok"], false);
-  EXPECT_THAT((*integrity)["messages"][0].get<std::string>(), HasSubstr("empty"));
-  fs::remove(look.database);
-  EXPECT_EQ((*sqlite_integrity(look, false, limit))["ok"], false);
-  auto rows = sqlite_query(look, "SELECT 1", limit);
-  ASSERT_FALSE(rows.has_value());
-  EXPECT_EQ(rows.error().kind, ErrorKind::subject);
-  const Json files = sqlite_files(look.database);
-  EXPECT_EQ(files["exists"], false);
-  EXPECT_EQ(files["wal_bytes"], nullptr) << "no log of no database is not a short one";
-}
-
-TEST_F(Sqlite, RefusesWritesAndEndsAtItsLimit) {
-  auto rows = sqlite_query(look, "DELETE FROM models", limit);
-  ASSERT_FALSE(rows.has_value());
-  EXPECT_EQ(rows.error().kind, ErrorKind::invalid);
-  const Limit brief = Limit::after(100ms);
-  rows = sqlite_query(look,
-                      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) "
-                      "SELECT count(*) FROM n",
-                      brief);
-  ASSERT_FALSE(rows.has_value());
-  EXPECT_EQ(rows.error().kind, ErrorKind::timeout) << rows.error().message;
-}
-
 }  // namespace
 }  // namespace harness
