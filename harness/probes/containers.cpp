@@ -25,23 +25,34 @@ bool has_label(const Json& labels, const std::string& wanted) {
   return equals == std::string::npos || *found == wanted.substr(equals + 1);
 }
 
+// Empty: the file was removed after the folder was listed. One that was put in its place is read.
+Result<std::optional<std::string>> read_listed(const std::filesystem::path& path) {
+  constexpr int most_replacements = 100;
+  for (int tries = 1;; ++tries) {
+    auto text = read_file(path, most_instance_file);
+    if (text) return std::optional(std::move(*text));
+    std::error_code ignored;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) {
+      return std::optional<std::string>();
+    }
+    if (tries == most_replacements) return fail(ErrorKind::subject, text.error().message);
+  }
+}
+
 Result<Json> native_list(const Session& session, const std::vector<std::string>& labels) {
   auto folder = substitute(session.target.instance_files, session.variables);
   if (!folder) return tl::unexpected(folder.error());
   Json list = Json::array();
   std::error_code error;
-  const std::filesystem::directory_iterator files(*folder, error);
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail(ErrorKind::environment, fmt::format("containers: {} cannot be listed: {}", *folder,
-                                                    error.message()));
-  }
-  for (const auto& entry : files) {
-    if (entry.path().extension() != ".json") continue;
-    const auto text = read_file(entry.path(), most_instance_file);
-    if (!text) return fail(ErrorKind::subject, text.error().message);
-    const Json instance = read_json(*text).value;
+  std::filesystem::directory_iterator entry(*folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() != ".json") continue;
+    const auto text = read_listed(entry->path());
+    if (!text) return tl::unexpected(text.error());
+    if (!*text) continue;
+    const Json instance = read_json(**text).value;
     if (!instance.is_object()) {
-      return fail(ErrorKind::subject, fmt::format("{} is no JSON object", entry.path().string()));
+      return fail(ErrorKind::subject, fmt::format("{} is no JSON object", entry->path().string()));
     }
     Json own = held(instance, "labels", Json::object());
     bool wanted = true;
@@ -52,11 +63,15 @@ Result<Json> native_list(const Session& session, const std::vector<std::string>&
     auto status = read_status(pid);
     bool alive = status && status->start_ticks == ticks && status->state != 'Z' && status->state != 'X';
     list.push_back({{"id", fmt::format("{}:{}", pid, ticks)},
-                    {"name", entry.path().stem().string()},
+                    {"name", entry->path().stem().string()},
                     {"state", !alive ? "exited" : status->state == 'T' ? "paused" : "running"},
                     {"pid", pid},
                     {"port", held(instance, "port", Json())},
                     {"labels", own}});
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorKind::environment, fmt::format("containers: {} cannot be listed: {}", *folder,
+                                                    error.message()));
   }
   return list;
 }

@@ -27,14 +27,14 @@ Json describe(const std::filesystem::path& path, const std::filesystem::path& ro
           {"mode", fmt::format("{:04o}", status.st_mode & 07777)}};
 }
 
-// False: a folder vanished while it was looked into. Half a list is never given for the whole: it
-// would say of a file in the other half that it is not there.
+// False: something vanished while it was looked at, which may be there under another name. Half a list is
+// never given for the whole: it would say of a file in the other half that it is not there.
 Result<bool> list_files(const std::filesystem::path& root, const Pattern* match, Json& files) {
   std::error_code error;
   for (auto entry = std::filesystem::recursive_directory_iterator(root, error);
        !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
     Json one = describe(entry->path(), root);
-    if (one.is_null()) continue;
+    if (one.is_null()) return false;
     if (match != nullptr) {
       const auto wanted = match->found_in(one["path"].get<std::string>());
       if (!wanted) return tl::unexpected(wanted.error());

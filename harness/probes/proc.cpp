@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <filesystem>
 #include <fstream>
@@ -45,8 +46,9 @@ void read_tcp_table(const std::string& path, std::vector<TcpSocket>& sockets) {
 }  // namespace
 
 std::optional<ProcessStatus> read_status(pid_t pid) {
-  if (pid <= 0) return std::nullopt;
-  std::string stat = slurp(fmt::format("/proc/{}/stat", pid));
+  const auto info = pid > 0 ? read_process(pid) : std::nullopt;
+  if (!info) return std::nullopt;
+  std::string stat = slurp(fmt::format("/proc/{}/stat", info->thread));
   auto open = stat.find('('), close = stat.rfind(')');
   if (open == std::string::npos || close == std::string::npos) return std::nullopt;
   ProcessStatus status;
@@ -57,18 +59,32 @@ std::optional<ProcessStatus> read_status(pid_t pid) {
   std::vector<std::string> words;
   while (fields >> word) words.push_back(word);
   if (words.size() < 22) return std::nullopt;
-  status.state = words[0][0];
-  status.parent = static_cast<pid_t>(std::stol(words[1]));
+  status.state = info->state;
+  status.parent = info->parent;
+  status.thread = info->thread;
   status.threads = std::stoi(words[17]);
-  status.start_ticks = std::stoull(words[19]);
+  status.start_ticks = info->start_ticks;
   status.rss_kb = std::stoull(words[21]) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 1024;
   return status;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
-  for (const auto& process : all_processes())
-    if (process.parent == pid) children.push_back(process.pid);
+  const std::string tasks = fmt::format("/proc/{}/task", pid);
+  // The kernel's own list: a look at all processes may find the last child gone and come too early
+  // for the next one.
+  if (std::filesystem::exists(fmt::format("{}/{}/children", tasks, pid))) {
+    std::error_code error;
+    for (auto task = std::filesystem::directory_iterator(tasks, error);
+         !error && task != std::filesystem::directory_iterator(); task.increment(error)) {
+      std::istringstream pids(read_text(task->path() / "children"));
+      for (pid_t child = 0; pids >> child;) children.push_back(child);
+    }
+  } else {
+    for (const auto& process : all_processes())
+      if (process.parent == pid) children.push_back(process.pid);
+  }
+  std::sort(children.begin(), children.end());
   return children;
 }
 
@@ -81,14 +97,14 @@ std::string command_line_of(pid_t pid) {
   return text;
 }
 
-std::optional<Descriptors> descriptors_of(pid_t pid) {
+std::optional<Descriptors> descriptors_of(pid_t thread) {
   Descriptors found;
   std::error_code error;
-  const std::filesystem::directory_iterator folder(fmt::format("/proc/{}/fd", pid), error);
+  std::filesystem::directory_iterator entry(fmt::format("/proc/{}/fd", thread), error);
   if (error) return std::nullopt;
-  for (const auto& entry : folder) {
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     std::error_code gone;
-    std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+    std::string target = std::filesystem::read_symlink(entry->path(), gone).string();
     if (gone) continue;
     if (target.starts_with("socket:[")) found.socket_inodes.insert(std::stoull(target.substr(8)));
     found.targets.push_back(target);
@@ -96,10 +112,10 @@ std::optional<Descriptors> descriptors_of(pid_t pid) {
   return found;
 }
 
-std::vector<TcpSocket> tcp_sockets(pid_t pid) {
+std::vector<TcpSocket> tcp_sockets(pid_t thread) {
   std::vector<TcpSocket> sockets;
   for (const char* table : {"tcp", "tcp6"})
-    read_tcp_table(fmt::format("/proc/{}/net/{}", pid, table), sockets);
+    read_tcp_table(fmt::format("/proc/{}/net/{}", thread, table), sockets);
   return sockets;
 }
 }  // namespace harness

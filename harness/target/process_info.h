@@ -14,15 +14,15 @@ struct ProcessInfo {
   pid_t pid = 0;
   pid_t parent = 0;
   pid_t session = 0;
-  // R S D T Z X, by read_process that of a thread that lives: a process whose main thread has ended
-  // looks like a zombie, and its other threads go on.
+  // R S D T Z X; by read_process that of a thread that lives: a process whose main thread has ended
+  // looks like a zombie, and its others go on.
   char state = '?';
   bool exiting = false;  // in its exit: descriptors and memory may be gone already (PF_EXITING)
   bool has_memory = false;  // no kernel thread, and not dead
   bool in_exec = false;  // between two programs: the environment of the new one is not there yet
   int threads = 0;
   std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks since boot
-  pid_t thread = 0;  // whose pages /proc/THREAD/… tell of the process: pid, or a thread that lives
+  pid_t thread = 0;  // whose pages below /proc tell of the process: pid, or a thread that lives
 };
 
 // Parsed after the last ')': a command name may hold spaces and brackets.
