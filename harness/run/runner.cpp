@@ -309,31 +309,7 @@ void Run::take_down() {
   end();
 }
 
-void collect(const std::vector<Step>& steps, std::vector<Expression>& all) {
-  for (const auto& step : steps) {
-    if (step.expect && step.kind != "compare") all.push_back(*step.expect);
-    for (const auto& capture : step.captures) all.push_back(capture.expression);
-    for (const char* key : {"until", "value"}) {
-      const Node* node = step.arguments.find(key);
-      const bool ours = step.kind == "await" || step.kind == "observe" || step.kind == "repeat";
-      if (ours && node && node->is_scalar()) all.push_back({node->text, node->span});
-    }
-    collect(step.children, all);
-  }
-}
-
 }  // namespace
-
-std::vector<Expression> expressions_of(const Scenario& scenario, const TargetProfile& target) {
-  std::vector<Expression> all;
-  collect(scenario.steps, all);
-  collect(scenario.finally_steps, all);
-  for (const auto& domain : target.domains) {
-    all.push_back(domain.items);
-    if (!domain.created_by.empty()) all.push_back({domain.created_by, target.span});
-  }
-  return all;
-}
 
 Result<RunOutcome> run_scenario(const Scenario& scenario, const TargetProfile& target,
                                 const Provider& provider, Expressions& expressions,
