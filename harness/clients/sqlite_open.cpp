@@ -3,9 +3,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -15,6 +18,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPagesPerStep = 512;
+// Not the -shm: it is rebuilt from the log, as a daemon that starts would.
+constexpr const char* endings[] = {"", "-wal", "-journal"};
+constexpr int most_copies = 3;
+constexpr std::streamsize block_bytes = 64 * 1024;
 
 struct BackupDeleter {
   void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
@@ -59,6 +66,49 @@ std::string escaped(const std::string& path) {
   return out;
 }
 
+// Copies the files; false where one vanished meanwhile.
+Result<bool> copy_files(const fs::path& database, const fs::path& copy) {
+  for (const char* ending : endings) {
+    const fs::path from = database.string() + ending, to = copy.string() + ending;
+    std::error_code error;
+    fs::remove(to, error);  // of a copy before
+    if (*ending != 0 && !fs::exists(from, error)) continue;
+    fs::copy_file(from, to, error);
+    if (error == std::errc::no_such_file_or_directory) return false;
+    if (error) {
+      return fail(ErrorKind::environment,
+                  fmt::format("cannot copy {} to look at it: {}", from.string(), error.message()));
+    }
+    fs::permissions(to, fs::perms::owner_read | fs::perms::owner_write, error);
+  }
+  return true;
+}
+
+bool same_bytes(const fs::path& one, const fs::path& other) {
+  std::error_code error;
+  const bool there = fs::exists(one, error);
+  if (there != fs::exists(other, error) || !there) return !there && !error;
+  std::ifstream first(one, std::ios::binary), second(other, std::ios::binary);
+  std::string left(block_bytes, '\0'), right(block_bytes, '\0');
+  while (first && second) {
+    first.read(left.data(), block_bytes);
+    second.read(right.data(), block_bytes);
+    const auto got = static_cast<std::size_t>(first.gcount());
+    if (first.gcount() != second.gcount() || left.compare(0, got, right, 0, got) != 0) return false;
+  }
+  return first.eof() && second.eof();
+}
+
+// Whether the files still hold what was copied. Then all of them held it at one instant: after the last
+// was copied and before the first was read again.
+bool still_the_same(const fs::path& database, const fs::path& copy) {
+  return std::all_of(std::begin(endings), std::end(endings), [&](const char* ending) {
+    return same_bytes(database.string() + ending, copy.string() + ending);
+  });
+}
+
+Result<Opened> open_backup(const SqliteLook& look, const Limit& limit);
+
 Result<Opened> open_copy(const SqliteLook& look, const Limit& limit) {
   Opened opened;
   opened.folder = std::make_unique<CopyFolder>(look.scratch);
@@ -66,17 +116,12 @@ Result<Opened> open_copy(const SqliteLook& look, const Limit& limit) {
     return fail(ErrorKind::environment, opened.folder->trouble());
   }
   const fs::path copy = opened.folder->path() / look.database.filename();
-  // Not the -shm: it is rebuilt from the log, as a daemon that starts would.
-  for (const char* ending : {"", "-wal", "-journal"}) {
-    const fs::path from = look.database.string() + ending;
-    std::error_code error;
-    if (*ending != 0 && !fs::exists(from, error)) continue;
-    fs::copy_file(from, copy.string() + ending, error);
-    if (error) {
-      return fail(ErrorKind::environment,
-                  fmt::format("cannot copy {} to look at it: {}", from.string(), error.message()));
-    }
-    fs::permissions(copy.string() + ending, fs::perms::owner_read | fs::perms::owner_write, error);
+  for (int tries = 1;; ++tries) {
+    auto copied = copy_files(look.database, copy);
+    if (!copied) return tl::unexpected(copied.error());
+    if (*copied && still_the_same(look.database, copy)) break;
+    // Somebody writes: a daemon that is starting just now, or another program.
+    if (tries == most_copies) return open_backup(look, limit);
   }
   auto database =
       open_database(look.database, "file:" + escaped(copy.string()), SQLITE_OPEN_READWRITE, limit);

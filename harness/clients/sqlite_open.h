@@ -1,7 +1,9 @@
 // A SQLite database opened so that looking leaves it as it is (rule 10): of sqlite.cpp alone.
 //
 // With the daemon down, the files are copied: an ordinary open would replay the log and delete it
-// at the close, which is the recovery that the daemon is to be tested on. With the daemon up, pages
+// at the close, which is the recovery that the daemon is to be tested on. A copy is only looked at if
+// the files were still the same when it was made; where somebody goes on writing (a daemon that starts
+// just now), the database is looked at as with the daemon up. With the daemon up, pages
 // come through the backup API from a read-only connection that maps the -shm read-only, where
 // SQLite allows it, and never checkpoints.
 #pragma once

@@ -122,6 +122,43 @@ TEST_F(Sqlite, DoesNotHoldTheWriterUp) {
   sqlite3_close(other);
 }
 
+// A daemon that starts while its files are copied, or a program beside it: the log is written back into the
+// database and begun anew between two files.
+TEST_F(Sqlite, OneThatIsWrittenWhileItIsCopiedIsNotDamaged) {
+  int wrote[2];
+  ASSERT_EQ(::pipe(wrote), 0);
+  const pid_t busy = ::fork();
+  if (busy == 0) {
+    sqlite3* database = nullptr;
+    sqlite3_open(look.database.c_str(), &database);
+    const auto run = [&](const char* sql) {
+      return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+    };
+    bool going = run("PRAGMA synchronous=OFF; PRAGMA wal_autocheckpoint=20;"
+                     "CREATE TABLE rows(n INTEGER PRIMARY KEY, text TEXT); CREATE INDEX i ON rows(text)");
+    for (int commits = 0; going && ::getppid() != 1; ++commits) {
+      going = run("BEGIN; INSERT INTO rows(text) VALUES(hex(randomblob(600)));"
+                  "DELETE FROM rows WHERE n < (SELECT max(n) - 300 FROM rows); COMMIT");
+      if (commits == 300) (void)!::write(wrote[1], "x", 1);
+    }
+    ::_exit(1);
+  }
+  ::close(wrote[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(wrote[0], &byte, 1), 1);
+  ::close(wrote[0]);
+  constexpr int looks = 100;
+  int damaged = 0;
+  for (int number = 0; number < looks; ++number) {
+    const auto seen = sqlite_integrity(look, true, Limit::after(10000ms));
+    EXPECT_TRUE(seen) << (seen ? "" : to_string(seen.error()));
+    if (seen && !seen->value("ok", false)) ++damaged;
+  }
+  EXPECT_EQ(damaged, 0) << "of " << looks << " looks";
+  ::kill(busy, SIGKILL);
+  ::waitpid(busy, nullptr, 0);
+}
+
 TEST_F(Sqlite, DamageIsAFindingNotAnError) {
   kill_writer();
   std::ofstream(look.database, std::ios::binary)
