@@ -11,12 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <condition_variable>
 #include <cstring>
-#include <future>
-#include <mutex>
-#include <queue>
-#include <thread>
+#include <optional>
 
 #include "harness/target/birthplace.h"
 
@@ -159,38 +155,6 @@ void copy_descriptor(int from, int to, int flags = 0) { ::syscall(SYS_dup3, from
 
 [[noreturn, gnu::noinline]] void end_at_once() { leave(0); }
 
-// A thread that outlives every run. Never joined: it ends with the process.
-class Spawner {
- public:
-  static Spawner& instance() {
-    static auto* spawner = new Spawner;  // not destroyed: its thread uses it to the last
-    return *spawner;
-  }
-  void run(const std::function<void()>& work);
-
- private:
-  using Work = std::packaged_task<void()>;
-  Spawner() {
-    std::thread([this] { serve(); }).detach();
-  }
-  [[noreturn]] void serve() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the main thread
-    while (true) {
-      std::unique_lock lock(mutex_);
-      filled_.wait(lock, [this] { return !queue_.empty(); });
-      Work work = std::move(queue_.front());
-      queue_.pop();
-      lock.unlock();
-      work();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable filled_;
-  std::queue<Work> queue_;
-};
-
 std::string stage_text(const ExecFailure& failure, const SpawnOptions& options,
                        const std::string& path) {
   const std::string reason = ::strerrordesc_np(failure.error);
@@ -209,6 +173,29 @@ std::string stage_text(const ExecFailure& failure, const SpawnOptions& options,
   return text;
 }
 
+struct Pipe {
+  UniqueFd read, write;
+};
+
+// Closed by an exec; the writing end is above the standard descriptors.
+Result<Pipe> open_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return fail(ErrorKind::environment, std::string("no pipe: ") + ::strerrordesc_np(errno));
+  return Pipe{UniqueFd(ends[0]), raised(UniqueFd(ends[1]))};
+}
+
+// What the child says before it gives up; nothing once it has become the program.
+std::optional<ExecFailure> exec_failure(int pipe) {
+  ExecFailure failure;
+  ssize_t got;
+  do {
+    got = ::read(pipe, &failure, sizeof failure);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof failure) return std::nullopt;
+  return failure;
+}
+
 Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placement) {
   if (options.argv.empty()) return fail(ErrorKind::invalid, "the command to start is empty");
   std::vector<std::string> assignments;
@@ -225,19 +212,15 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
     assignments.push_back(listen_pid + std::string(listen_pid_digits, '\0'));
   }
 
-  int error_pipe[2], output_pipe[2] = {-1, -1};
-  if (::pipe2(error_pipe, O_CLOEXEC) != 0)
-    return fail(ErrorKind::environment, std::string("no pipe: ") + ::strerrordesc_np(errno));
-  UniqueFd error_read(error_pipe[0]);
-  UniqueFd error_write = raised(UniqueFd(error_pipe[1]));
-  UniqueFd output_read, output_write;
+  auto errors = open_pipe();
+  if (!errors) return tl::unexpected(errors.error());
+  Pipe output;
   if (options.capture_output) {
-    if (::pipe2(output_pipe, O_CLOEXEC) != 0)
-      return fail(ErrorKind::environment, std::string("no pipe: ") + ::strerrordesc_np(errno));
-    output_read.reset(output_pipe[0]);
-    output_write = raised(UniqueFd(output_pipe[1]));
-    ::fcntl(output_read.get(), F_SETFL, O_NONBLOCK);
-    ::fcntl(output_read.get(), F_SETPIPE_SZ, output_pipe_bytes);  // refused: the usual 64 KiB
+    auto opened = open_pipe();
+    if (!opened) return tl::unexpected(opened.error());
+    output = std::move(*opened);
+    ::fcntl(output.read.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(output.read.get(), F_SETPIPE_SZ, output_pipe_bytes);  // refused: the usual 64 KiB
   }
 
   Plan plan;
@@ -247,8 +230,8 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
   plan.argv.push_back(nullptr);
   plan.environment.push_back(nullptr);
   plan.folder = options.folder.empty() ? nullptr : options.folder.c_str();
-  plan.output = output_write.get();
-  plan.error = error_write.get();
+  plan.output = output.write.get();
+  plan.error = errors->write.get();
   plan.listener = listener.get();
   if (listener) plan.own_pid = assignments.back().data() + std::strlen(listen_pid);
   plan.parent = placement.pid_namespace >= 0 ? 0 : ::getpid();  // a parent outside has no number
@@ -264,17 +247,12 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
     return fail(ErrorKind::environment, std::string("no process: ") + ::strerrordesc_np(errno));
   // Not reaped yet, and nothing here waits for any child: the pid is still this process.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  error_write.reset();
-  output_write.reset();
+  errors->write.reset();
+  output.write.reset();
 
-  ExecFailure failure;
-  ssize_t got;
-  do {
-    got = ::read(error_read.get(), &failure, sizeof failure);
-  } while (got < 0 && errno == EINTR);
-  if (got == sizeof failure) {
+  if (const auto failure = exec_failure(errors->read.get())) {
     ::waitpid(pid, nullptr, 0);
-    return fail(ErrorKind::environment, stage_text(failure, options, plan.path));
+    return fail(ErrorKind::environment, stage_text(*failure, options, plan.path));
   }
   if (!pidfd) {
     ::kill(pid, SIGKILL);
@@ -283,18 +261,7 @@ Result<Spawned> spawn_here(const SpawnOptions& options, const Placement& placeme
                 std::string("pidfd_open is refused; Linux 5.3 or later is needed: ") +
                     ::strerrordesc_np(errno));
   }
-  return Spawned{pid, std::move(pidfd), std::move(output_read)};
-}
-
-void Spawner::run(const std::function<void()>& work) {
-  Work packed(work);
-  auto done = packed.get_future();
-  {
-    const std::lock_guard lock(mutex_);
-    queue_.push(std::move(packed));
-  }
-  filled_.notify_one();
-  done.get();
+  return Spawned{pid, std::move(pidfd), std::move(output.read)};
 }
 }  // namespace
 
@@ -303,8 +270,6 @@ Result<Spawned> spawn_process(const SpawnOptions& options, const Placement& plac
   on_spawning_thread([&] { spawned = spawn_here(options, placement); });
   return spawned;
 }
-
-void on_spawning_thread(const std::function<void()>& work) { Spawner::instance().run(work); }
 
 int try_group(int group) {
   const long made = vfork_into(group);
