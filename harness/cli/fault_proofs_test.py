@@ -17,7 +17,7 @@ import sys
 import threading
 import unittest
 
-from outside import HARNESS, ROOT, HarnessTest, main
+from outside import HARNESS, ROOT, SERVICE, HarnessTest, main
 
 LIBRARY = sys.argv.pop(1)
 
@@ -32,12 +32,6 @@ steps:
 START = "  - start: {}\n"
 STOP = "  - stop: {}\n"
 DOWN = START + "  - signal: KILL\n  - await: {exit: {signal: KILL}}\n"
-SERVICE = START + """  - cli: model create --name m --source ollama --repo tinyllama
-    capture: {model_id: .id}
-  - cli: service create --model-id ${model_id} --engine-type vllm
-    capture: {service_id: .id}
-  - cli: service start ${service_id} --wait --timeout 20
-"""
 LABEL = 'label: "aima.service=${service_id}"'
 LOOK = "  - shell: 'true'\n    criterion: 1\n"
 DIES = "  - await: {exit: {signal: KILL}, within: 300ms}\n    criterion: 1\n"

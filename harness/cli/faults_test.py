@@ -8,7 +8,7 @@ inconclusive, whatever its criteria say; each debt is on disk before its blow an
 import json
 import subprocess
 
-from outside import HARNESS, ROOT, HarnessTest, main
+from outside import HARNESS, ROOT, SERVICE, HarnessTest, main
 
 HEAD = """scenario: faults
 title: faults
@@ -17,13 +17,6 @@ timeout: 20s
 criteria:
   1: it is looked at
 steps:
-"""
-SERVICE = """  - start: {}
-  - cli: model create --name m --source ollama --repo tinyllama
-    capture: {model_id: .id}
-  - cli: service create --model-id ${model_id} --engine-type vllm
-    capture: {service_id: .id}
-  - cli: service start ${service_id} --wait --timeout 20
 """
 LOOK = "  - http: GET /health\n    criterion: 1\n"
 DOWN = "  - start: {}\n  - signal: KILL\n  - await: {exit: {signal: KILL}}\n"

@@ -24,6 +24,15 @@ HARNESS, ROOT, LONG = OPTIONS.harness, OPTIONS.root, OPTIONS.long
 SANITIZERS = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 LESS, PATIENCE = (8, 4) if SANITIZERS else (1, 1)
 
+# Steps: the aima daemon with a service that runs.
+SERVICE = """  - start: {}
+  - cli: model create --name m --source ollama --repo tinyllama
+    capture: {model_id: .id}
+  - cli: service create --model-id ${model_id} --engine-type vllm
+    capture: {service_id: .id}
+  - cli: service start ${service_id} --wait --timeout 20
+"""
+
 
 def environment_in(folder):
     """Nothing of ours but the way to programs; HOME and temporary files are in the folder."""

@@ -11,6 +11,7 @@
 #include "harness/prove/matrix.h"
 #include "harness/run/catalog.h"
 #include "harness/run/live.h"
+#include "harness/run/shell_target.h"
 
 namespace harness {
 namespace {
@@ -19,18 +20,6 @@ namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-TargetProfile shell_target() {
-  TargetProfile target;
-  target.name = "shell";
-  target.command = {"sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done"};
-  target.home = "${sandbox}/home";
-  target.data = "${home}";
-  target.ready.by = "log";
-  target.ready.log = "ready";
-  target.shutdown_timeout = Milliseconds(2000);
-  return target;
-}
 
 // Writes a file into the sandbox before step 2, which a scenario may look at or not.
 class WriteFile : public Strike {

@@ -7,6 +7,7 @@
 
 #include "harness/run/catalog.h"
 #include "harness/run/runner.h"
+#include "harness/run/shell_target.h"
 #include "harness/run/step.h"
 
 namespace harness {
@@ -14,19 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
-
-// A shell as the daemon: says what it found in its environment, and leaves on TERM.
-TargetProfile shell_target() {
-  TargetProfile target;
-  target.name = "shell";
-  target.command = {"sh", "-c", "trap 'exit 0' TERM; echo ready $FALSIFIED; while :; do sleep 0.02; done"};
-  target.home = "${sandbox}/home";
-  target.data = "${home}";
-  target.ready.by = "log";
-  target.ready.log = "ready";
-  target.shutdown_timeout = Milliseconds(2000);
-  return target;
-}
 
 class Noting : public Saboteur {
  public:
