@@ -63,21 +63,75 @@ tl::expected<void, std::string> flatten(const std::filesystem::path& path, const
   return {};
 }
 
+constexpr std::size_t most_bytes = 1 << 20;  // read on a SIGHUP too, while clients wait
+constexpr int most_dots = 32;                // in one key
+
+// The last byte of the string that begins at `begin`, in TOML's four kinds.
+std::size_t end_of_string(std::string_view text, std::size_t begin) {
+  const char quote = text[begin];
+  const std::string_view three = text.substr(begin, 3);
+  const bool is_long = three == "\"\"\"" || three == "'''";
+  const std::string_view end = is_long ? three : text.substr(begin, 1);
+  for (std::size_t i = begin + end.size(); i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\')
+      ++i;
+    else if (text.substr(i, end.size()) == end)
+      return i + end.size() - 1;
+    else if (text[i] == '\n' && !is_long)
+      return i - 1;
+  }
+  return text.size();
+}
+
+// toml++ 3.3 goes one call deeper for each part of a.b.c: a key that is long enough ends the process.
+std::optional<std::size_t> where_a_key_is_too_deep(std::string_view text) {
+  int dots = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '#')
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    else if (c == '"' || c == '\'')
+      i = end_of_string(text, i);
+    else if (std::string_view("\n=,[{").find(c) != std::string_view::npos)
+      dots = 0;
+    else if (c == '.' && ++dots > most_dots)
+      return i;
+  }
+  return std::nullopt;
+}
+
+// Never more than `most_bytes` and one: a device has no end.
+std::optional<std::string> read_beginning(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code is_folder;
+  if (!file || std::filesystem::is_directory(path, is_folder)) return std::nullopt;
+  std::string text(most_bytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return std::nullopt;
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
 }  // namespace
 
 tl::expected<Entries, std::string> read_config_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  std::error_code is_folder;
-  if (!file || std::filesystem::is_directory(path, is_folder) || !(text << file.rdbuf())) {
-    // An empty file also sets failbit on `text`; that one is a valid configuration.
-    std::error_code size_error;
-    if (std::filesystem::file_size(path, size_error) == 0 && !size_error) return Entries{};
+  const auto text = read_beginning(path);
+  if (!text) {
     return tl::unexpected("the config file " + path.string() +
                           " cannot be read: check the path and its permissions");
   }
+  if (text->size() > most_bytes) {
+    return tl::unexpected("the config file " + path.string() + " is over " +
+                          std::to_string(most_bytes >> 20) + " MiB: it is no settings file");
+  }
+  if (const auto deep = where_a_key_is_too_deep(*text)) {
+    const auto lines = std::count(text->data(), text->data() + *deep, '\n');
+    return tl::unexpected(at(path, static_cast<unsigned>(lines) + 1) + "a key of more than " +
+                          std::to_string(most_dots) +
+                          " dots; settings have two parts at most, like log.level");
+  }
   try {
-    const toml::table table = toml::parse(text.str(), path.string());
+    const toml::table table = toml::parse(*text, path.string());
     Entries entries;
     if (auto done = flatten(path, table, "", entries); !done) return tl::unexpected(done.error());
     std::stable_sort(entries.begin(), entries.end(),

@@ -32,6 +32,38 @@ class ConfigFile : public testing::Test {
   std::string path_ = testing::TempDir() + "config_test_" + std::to_string(getpid()) + ".toml";
 };
 
+// Nothing in a file ends the process: it would be the running daemon's, at a SIGHUP.
+TEST_F(ConfigFile, WhatIsNoSettingsFileIsRefusedWithoutReadingItAll) {
+  std::string parts;
+  for (int count = 0; count < 200'000; ++count) parts += "a.";
+  for (const std::string& text : {"\n" + parts + "a = 1\n", "\n[" + parts + "a]\n",
+                                  "\n[[" + parts + "a]]\n", "\nx = {" + parts + "a = 1}\n"}) {
+    EXPECT_EQ(refused(text).exit_status, 78);
+    EXPECT_THAT(refused(text).message, HasSubstr(".toml:2: a key of more than 32 dots"));
+  }
+  EXPECT_THAT(refused("#" + std::string(1 << 20, '#') + "\n").message, HasSubstr("is over 1 MiB"));
+  StartOptions options;
+  options.config_file = "/dev/zero";
+  const auto endless = load_config(options);
+  ASSERT_FALSE(endless);
+  EXPECT_THAT(endless.error().message, HasSubstr("/dev/zero is over 1 MiB"));
+}
+
+TEST_F(ConfigFile, DotsThatAreNotAKeysAreNotCounted) {
+  const std::string dots(200, '.');
+  StartOptions options;
+  options.config_file =
+      write("# " + dots + " it's \"\nlog.level = \"warn\" # " + dots +
+            "\n[security]\napi_keys = [\"a\\\"" + dots + "\", '" + dots + "b', '''" + dots +
+            "c''', \"\"\"" + dots + "\"d\"\"\"]\n");
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_read |
+                                          std::filesystem::perms::owner_write);
+  const auto config = load_config(options);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->log_level, "warn");
+  EXPECT_EQ(config->security.api_keys.size(), 4);
+}
+
 TEST(Duration, ReadsUnits) {
   using std::chrono::milliseconds;
   EXPECT_EQ(parse_duration("30s"), milliseconds(30'000));

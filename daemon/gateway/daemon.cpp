@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -206,10 +207,15 @@ void Daemon::watch_signals() {
 // the I/O thread, which goes on until all is closed.
 void Daemon::finish(bool complete) {
   exit_status_ = complete ? 0 : 75;
-  closer_ = std::thread([this, complete] {
+  const auto close = [this, complete] {
     close_all(complete);
     boost::asio::post(io_, [this] { io_.stop(); });
-  });
+  };
+  try {
+    closer_ = std::thread(close);
+  } catch (const std::system_error&) {  // no thread is to be had; closing is what matters
+    close();
+  }
 }
 
 void Daemon::close_all(bool complete) {

@@ -217,8 +217,13 @@ TEST(Drain, TimeRunsOutUnbegunRepliesGet503AndStreamsLackTheirEnd) {
   half.send("POST /api/test/echo HTTP/1.1\r\n");
   ASSERT_TRUE(server.held.wait_for(1));
   server.signal();
-  EXPECT_THAT(plain.read_all(), StartsWith("HTTP/1.1 503"));
-  EXPECT_THAT(half.read_all(), StartsWith("HTTP/1.1 503"));
+  // What runs may still take effect, and its client must know; what never came to run cannot.
+  const std::string cut = plain.read_all();
+  EXPECT_THAT(cut, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(cut, HasSubstr(R"("details":{"may_go_on":true})"));
+  const std::string not_taken = half.read_all();
+  EXPECT_THAT(not_taken, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(not_taken, HasSubstr(R"("details":{"may_go_on":false})"));
   EXPECT_THAT(stream.read_all(), EndsWith("data: 1\n\n\r\n"));
   EXPECT_FALSE(stream.timed_out());
   EXPECT_EQ(server.end(), End::cut);

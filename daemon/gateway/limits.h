@@ -12,6 +12,7 @@ struct Limits {
   std::uint64_t body_bytes = 10 * 1024 * 1024;        // 413
   std::size_t read_ahead_bytes = 64 * 1024;           // read while a request is being answered
   std::size_t connections = 10'000;                   // at once; gateway/server_room.cpp
+  std::size_t crowded = 64;                           // beyond those, there to be told 503
   std::chrono::milliseconds header_deadline{10'000};  // first byte → end of the head: 408
   std::chrono::milliseconds body_deadline{60'000};    // end of the head → end of the body: 408
   std::chrono::milliseconds idle_deadline{60'000};    // kept or new connection, nothing sent

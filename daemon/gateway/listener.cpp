@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "daemon/gateway/port_holder.h"
 #include "daemon/log/log.h"
@@ -89,6 +90,22 @@ Result<void> Listener::adopt(InheritedListener socket) {
               "the inherited socket (LISTEN_FDS) cannot be used: " + error.message());
 }
 
+// Without memory for one connection the others are still accepted.
+void Listener::hand_over(tcp::socket socket) {
+  try {
+    on_accept_(std::move(socket));
+  } catch (const std::bad_alloc&) {
+    complain("out of memory; it is closed");
+  }
+}
+
+void Listener::complain(const std::string& why) {
+  const auto now = Clock::now();
+  if (now < tell_again_) return;
+  log_warn("gateway", "cannot accept a connection: " + why);
+  tell_again_ = now + std::chrono::seconds(10);
+}
+
 void Listener::start() { accept_next(); }
 
 void Listener::resume() {
@@ -103,17 +120,14 @@ void Listener::accept_next() {
     accepting_ = false;
     // A cancelled accept may complete with a socket all the same: it is served.
     if (!error) {
-      on_accept_(std::move(socket));
+      hand_over(std::move(socket));
       accept_waiting();
     }
     if (!acceptor_.is_open()) return;
     if (!error || error == asio::error::connection_aborted) return accept_next();
     if (error == asio::error::operation_aborted) return;
     // No descriptors or memory: connections wait in the queue until some are free again.
-    if (const auto now = std::chrono::steady_clock::now(); now >= tell_again_) {
-      log_warn("gateway", "cannot accept a connection: " + error.message() + "; they wait");
-      tell_again_ = now + std::chrono::seconds(10);
-    }
+    complain(error.message() + "; they wait");
     accepting_ = true;
     retry_.expires_after(std::chrono::milliseconds(50));
     retry_.async_wait([this](const error_code& cancelled) {
@@ -131,7 +145,7 @@ void Listener::accept_waiting() {
     tcp::socket socket(acceptor_.get_executor());
     acceptor_.accept(socket, error);
     if (error) return;  // none is left, or what the next wait will tell
-    on_accept_(std::move(socket));
+    hand_over(std::move(socket));
   }
 }
 
@@ -144,7 +158,7 @@ int Listener::accept_queued(Clock::time_point until) {
     acceptor_.accept(socket, error);
     if (error == asio::error::connection_aborted) continue;
     if (error) return count;
-    on_accept_(std::move(socket));
+    hand_over(std::move(socket));
     ++count;
   }
 }

@@ -44,6 +44,8 @@ class Listener {
   void accept_next();
   void accept_waiting();
   int accept_queued(std::chrono::steady_clock::time_point until);
+  void hand_over(boost::asio::ip::tcp::socket socket);
+  void complain(const std::string& why);  // one line in 10 s
 
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;

@@ -1,9 +1,11 @@
 // Many slow clients, and more connections than there may be: others go on as if they were alone.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
+#include "daemon/gateway/start_settings.h"
 #include "daemon/gateway/test_support.h"
 
 namespace aima {
@@ -138,6 +140,21 @@ TEST(Room, WhereNobodyWaitsFurtherOnesGet503OrWait) {
   server.held.release_all(Json::object());
   for (Client& client : busy) EXPECT_THAT(client.reply(), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(Client(server.port).ask(get("/api/test/list")), StartsWith("HTTP/1.1 200"));
+}
+
+// Who is only there to be told 503 must not take the store's and the engines' last descriptors.
+TEST(Room, HoweverFewDescriptorsThereAreSomeAreLeft) {
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  for (const rlim_t most : {64, 128, 256, 1024}) {
+    rlimit few = usual;
+    few.rlim_cur = most;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    const Limits limits = limits_of({});
+    EXPECT_LE(limits.connections + limits.crowded + 20, most);
+    EXPECT_GE(limits.crowded, 4);
+  }
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -42,11 +43,11 @@ void Server::start() { listener_.start(); }
 void Server::accepted(asio::ip::tcp::socket socket) {
   const bool full = !draining_ && sessions_.size() - crowded_ >= limits_.connections;
   const bool crowded = full && !make_room();
-  crowded_ += crowded ? 1 : 0;
   metrics_.count_connection();
   auto session =
       std::make_shared<Session>(std::move(socket), static_cast<SessionHost&>(*this), crowded);
   sessions_.emplace(session.get(), session);
+  crowded_ += crowded ? 1 : 0;
   session->start();
   arm_sweep();
 }
@@ -58,7 +59,10 @@ void Server::arm_sweep() {
   sweep_.async_wait([this](const boost::system::error_code&) {
     sweeping_ = false;
     const auto now = Session::Clock::now();
-    for_each_session([now](Session& session) { session.sweep(now); });
+    try {
+      for_each_session([now](Session& session) { session.sweep(now); });
+    } catch (const std::bad_alloc&) {  // the next one finds what this one left
+    }
     arm_sweep();
   });
 }

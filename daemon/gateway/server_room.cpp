@@ -16,7 +16,6 @@ namespace {
 
 using Clock = Session::Clock;
 
-constexpr std::size_t most_crowded = 64;  // connections over the limit, there to be told 503
 constexpr auto may_stall = std::chrono::seconds(1);  // within a request: packets get lost
 constexpr auto look_again = std::chrono::microseconds(1);  // for each connection looked through
 constexpr auto tell_every = std::chrono::seconds(10);
@@ -56,7 +55,7 @@ bool Server::make_room() {
     if (gone > 0) return true;
     look_for_room_again_ = now + look_again * sessions_.size();
   }
-  if (crowded_ + 1 >= most_crowded && !waiting_for_room_) {
+  if (crowded_ + 1 >= limits_.crowded && !waiting_for_room_) {
     waiting_for_room_ = true;
     listener_.pause();
   }
@@ -64,7 +63,7 @@ bool Server::make_room() {
 }
 
 void Server::room_again() {
-  if (!waiting_for_room_ || crowded_ >= most_crowded / 2) return;
+  if (!waiting_for_room_ || crowded_ >= limits_.crowded / 2) return;
   waiting_for_room_ = false;
   listener_.resume();
 }

@@ -1,8 +1,9 @@
-// Reading: bytes → parser → request → router. Replies are in session_reply.cpp, deadlines and the
-// drain in session_drain.cpp.
+// Reading: bytes → parser → request → router. What cannot become one is in session_refusal.cpp,
+// replies are in session_reply.cpp, deadlines and the drain in session_drain.cpp.
 #include "daemon/gateway/session.h"
 
 #include <algorithm>
+#include <new>
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
@@ -70,7 +71,16 @@ void Session::arm_read() {
                      });
 }
 
+// Memory may be short for a moment, or for what this client sends: it bears that, nobody else.
 void Session::on_readable(const error_code& wait_error) {
+  try {
+    read_some(wait_error);
+  } catch (const std::bad_alloc&) {
+    out_of_memory();
+  }
+}
+
+void Session::read_some(const error_code& wait_error) {
   if (phase_ == Phase::closed) return;
   if (wait_error) return close_now();
   error_code error;
@@ -133,10 +143,9 @@ bool Session::begin_message() {
   }
   if (buffer_.size() == 0) return false;
   parser_.emplace();
-  parser_->eager(true);
   parser_->header_limit(host_.limits().header_bytes);
-  parser_->body_limit(host_.limits().body_bytes);
-  continue_sent_ = false;
+  parser_->body_limit(boost::none);  // the head alone, first: begin_body sets what its body may be
+  continue_awaited_ = false;
   head_bytes_ = 0;
   http_1_0_ = false;
   head_only_ = false;
@@ -166,20 +175,33 @@ void Session::count_head(std::size_t taken, error_code& error) {
 void Session::process() {
   if (processing_) return;
   processing_ = true;
-  do {
-    read_message();
-  } while (phase_ == Phase::idle && buffer_.size() > 0);
+  try {
+    do {
+      read_message();
+    } while (phase_ == Phase::idle && buffer_.size() > 0);
+  } catch (const std::bad_alloc&) {
+    out_of_memory();
+  }
   processing_ = false;
 }
 
-void Session::read_message() {
-  if (phase_ == Phase::idle && !begin_message()) return arm_read();
-  error_code error;
+// The head is done. Beast would judge the length of the body before anybody can ask for the head,
+// and so a refusal would be neither in its path's form nor behind the API key.
+void Session::begin_body(error_code& error) {
+  parser_->eager(true);
+  parser_->body_limit(host_.limits().body_bytes);
+  const auto length = parser_->content_length();
+  if (!error && length && *length > host_.limits().body_bytes) error = http::error::body_limit;
+}
+
+// All of what has come that belongs to this message; the head is judged later, but before the body.
+void Session::parse(error_code& error) {
   while (buffer_.size() > 0 && !parser_->is_done() &&
          !is_too_little_of_a_chunked_body(*parser_, buffer_.size())) {
     const bool in_head = !parser_->is_header_done();
     const std::size_t taken = parser_->put(buffer_.cdata(), error);
     if (in_head) count_head(taken, error);
+    if (in_head && parser_->is_header_done()) begin_body(error);
     buffer_.consume(taken);
     if (error == http::error::need_more) {
       // An unfinished line (head, chunk size) longer than any head may be is no line.
@@ -190,9 +212,17 @@ void Session::read_message() {
     }
     if (error || taken == 0) break;
   }
+}
+
+void Session::read_message() {
+  if (phase_ == Phase::idle && !begin_message()) return arm_read();
+  error_code error;
+  parse(error);
+  const bool may_know_head = head_bytes_ <= host_.limits().header_bytes;
+  if (phase_ == Phase::head && may_know_head && parser_->is_header_done() && !take_head()) return;
   if (error) return refuse_input(error);
-  if (phase_ == Phase::head && parser_->is_header_done() && !take_head()) return;
   if (parser_->is_header_done() && parser_->is_done()) return run();
+  if (std::exchange(continue_awaited_, false)) send_continue();
   arm_read();
 }
 
@@ -235,7 +265,7 @@ bool Session::take_head() {
   may_serve_ = false;
   // Taken for "no body", an unknown coding would turn its bytes into the next request.
   const std::string coding = lower_case(message[http::field::transfer_encoding]);
-  if (!coding.empty() && coding != "chunked") {
+  if (message.count(http::field::transfer_encoding) > 0 && coding != "chunked") {
     refuse({501, "transfer_encoding",
             "the transfer coding \"" + coding +
                 "\" is not known; send "
@@ -252,8 +282,7 @@ bool Session::take_head() {
   if (!refusal) refusal = host_.router().check_head(request_);
   route_ = request_.route;
   if (refusal) {
-    host_.request_began();
-    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox());
+    begin_exchange();
     // With the body still to come the connection cannot be used again.
     send(std::move(*refusal), parser_->is_done());
     return false;
@@ -263,7 +292,7 @@ bool Session::take_head() {
     refuse({417, "expectation_failed", "the expectation \"" + expect + "\" is not known", nullptr});
     return false;
   }
-  if (!expect.empty() && !http_1_0_ && !parser_->is_done() && !continue_sent_) send_continue();
+  continue_awaited_ = !expect.empty() && !http_1_0_;
   return true;
 }
 
@@ -271,48 +300,18 @@ bool Session::take_head() {
 // socket takes not even this does without, and sends the body after its own wait.
 void Session::send_continue() {
   static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
-  continue_sent_ = true;
   error_code ignored;
   socket_.write_some(asio::buffer(text.data(), text.size()), ignored);
-}
-
-void Session::refuse_input(const error_code& error) {
-  if (error == http::error::body_limit) {
-    return refuse({413, "body_too_large",
-                   "the request body is over " + std::to_string(host_.limits().body_bytes) +
-                       " bytes, the most that is taken",
-                   nullptr});
-  }
-  if (error == http::error::header_limit) {
-    return refuse({431, "header_too_large",
-                   "the request head is over " + std::to_string(host_.limits().header_bytes) +
-                       " bytes, the most that is taken",
-                   nullptr});
-  }
-  if (error == http::error::bad_version) {
-    return refuse({505, "http_version", "only HTTP/1.0 and HTTP/1.1 are spoken here", nullptr});
-  }
-  refuse(
-      {400, "bad_request", "this is not a well-formed HTTP request: " + error.message(), nullptr});
-}
-
-// Answers what cannot become a request, and ends the connection.
-void Session::refuse(const Error& error) {
-  if (!exchange_) {
-    host_.request_began();
-    exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox());
-  }
-  send(refusal_reply(request_, error), false);
 }
 
 void Session::run() {
   request_.body = std::move(parser_->get().body());
   phase_ = Phase::running;
   deadline_ = Clock::time_point::max();
-  host_.request_began();
   exchange_ = std::make_shared<SessionExchange>(weak_from_this(), host_.mailbox(),
                                                 std::move(request_.idempotency_key),
                                                 std::move(request_.client));
+  host_.request_began();
   // What a refusal in its form needs, should a drain cut the request.
   std::optional<HttpRequest> known;
   if (speaks_envelope(request_.path)) {

@@ -8,7 +8,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <array>
 #include <chrono>
 #include <deque>
@@ -18,6 +17,7 @@
 #include <string_view>
 
 #include "daemon/gateway/buffer_pool.h"
+#include "daemon/gateway/grown_body.h"
 #include "daemon/gateway/http_metrics.h"
 #include "daemon/gateway/limits.h"
 #include "daemon/gateway/mailbox.h"
@@ -79,7 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   friend class SessionExchange;
   enum class Phase { idle, head, body, running, writing, streaming, closing, closed };
-  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using Parser = boost::beast::http::request_parser<GrownBody>;
   struct Piece {
     std::string text;
     std::move_only_function<void()> sent;
@@ -87,14 +87,20 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void arm_read();
   void on_readable(const boost::system::error_code& error);
+  void read_some(const boost::system::error_code& error);
+  void out_of_memory();
   void on_end_of_input();
   void process();
   void read_message();
   bool begin_message();
+  void parse(boost::system::error_code& error);
   void count_head(std::size_t taken, boost::system::error_code& error);
+  void begin_body(boost::system::error_code& error);
   bool take_head();  // false: the request was answered by its head
   void refuse_input(const boost::system::error_code& error);
   void refuse(const Error& error);
+  void begin_exchange();
+  void refuse_cut(const std::string& what, bool may_go_on);
   void run();
   void send_continue();
 
@@ -141,7 +147,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool head_only_ = false;  // HEAD
   bool stream_ended_ = false;
   bool may_serve_ = false;  // a drain is on, but this request was there when it began
-  bool continue_sent_ = false;
+  bool continue_awaited_ = false;  // by the client, before it sends the body
   const bool crowded_;
   int status_ = 0;                // of the reply to this request; 0: none yet
   const Route* route_ = nullptr;  // of this request

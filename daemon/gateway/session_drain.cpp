@@ -82,6 +82,12 @@ void Session::sweep(Clock::time_point now) {
   }
 }
 
+// The one code for both, so the details tell whether it is safe to repeat.
+void Session::refuse_cut(const std::string& what, bool may_go_on) {
+  refuse({503, "draining", "aima is shutting down, and " + what, Json{{"may_go_on", may_go_on}}});
+  deadline_ = Clock::now() + host_.limits().cut_linger;
+}
+
 void Session::cut() {
   const auto self = shared_from_this();
   switch (phase_) {
@@ -89,14 +95,15 @@ void Session::cut() {
       exchange_->request_stop();
       // The unit may have answered while it stopped; else the client hears that it was cut.
       if (phase_ != Phase::running) return;
-      [[fallthrough]];
+      return refuse_cut("this request did not end within the shutdown timeout; what it has begun may "
+                        "take effect: look before you repeat it, or repeat it with its "
+                        "Idempotency-Key",
+                        true);
     case Phase::head:
     case Phase::body:
-      refuse({503, "draining",
-              "aima is shutting down and could not finish this request within its shutdown timeout",
-              nullptr});
-      deadline_ = Clock::now() + host_.limits().cut_linger;
-      return;
+      return refuse_cut("this request did not come whole within the shutdown timeout; nothing was "
+                        "done: try again",
+                        false);
     case Phase::streaming:
       exchange_->request_stop();
       if (phase_ == Phase::streaming) begin_close(host_.limits().cut_linger);

@@ -66,6 +66,8 @@ Limits limits_of(const LimitSettings& settings) {
   const std::size_t all = descriptors.rlim_cur;
   const std::size_t kept_back = std::clamp<std::size_t>(all / 4, 64, 1024);
   limits.connections = std::min(limits.connections, all > 2 * kept_back ? all - kept_back : all / 2);
+  // Of what is left: the store and the engines come first.
+  limits.crowded = std::clamp<std::size_t>((all - limits.connections) / 4, 4, limits.crowded);
   return limits;
 }
 

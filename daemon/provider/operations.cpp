@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
 #include <utility>
+
+#include "daemon/log/log.h"
 
 namespace aima::provider {
 namespace {
@@ -83,12 +86,19 @@ bool Operations::run(std::move_only_function<void()> work) {
   join_finished();
   if (workers_.size() >= most_workers) return false;
   Worker& worker = workers_.emplace_back();
-  worker.thread = std::thread([this, &worker, work = std::move(work)]() mutable {
+  auto whole = [this, &worker, work = std::move(work)]() mutable {
     work();
     work = nullptr;  // holds and leases end before the thread counts as done
     std::lock_guard done(mutex_);
     worker.done = true;
-  });
+  };
+  try {
+    worker.thread = std::thread(std::move(whole));
+  } catch (const std::system_error& error) {  // memory, or a limit of tasks
+    workers_.pop_back();
+    log_warn("provider", std::string("no thread for an operation: ") + error.what());
+    return false;
+  }
   return true;
 }
 

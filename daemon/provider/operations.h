@@ -39,7 +39,8 @@ class Operations {
       : on_release_(std::move(on_release)) {}
   ~Operations() { shut_down(); }
 
-  // Runs `work` on a thread of its own; false after shut_down, or when far too many are under way.
+  // Runs `work` on a thread of its own; false after shut_down, when far too many are under way, and
+  // where the system gives no thread (memory, TasksMax=).
   bool run(std::move_only_function<void()> work);
 
   // 409 with what is under way when somebody else has the service.

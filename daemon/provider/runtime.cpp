@@ -67,7 +67,7 @@ void Runtime::in_background(Call call, Done done, Work work) {
         (*shared)((this->*work)(call, shared->key()));
       });
   if (!accepted) {
-    (*shared)(fail(503, "draining", "the daemon is stopping, or has too many services to watch"));
+    (*shared)(fail(503, "draining", "the daemon is stopping, or has too many operations under way"));
   }
 }
 

@@ -51,7 +51,7 @@ void Runtime::start(Call call, Done done) {
     start_now(std::move(call), std::move(*shared));
   });
   if (!accepted) {
-    (*shared)(fail(503, "draining", "the daemon is stopping, or has too many services to watch"));
+    (*shared)(fail(503, "draining", "the daemon is stopping, or has too many operations under way"));
   }
 }
 
