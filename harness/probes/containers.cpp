@@ -11,6 +11,7 @@
 #include "harness/base/read_json.h"
 #include "harness/probes/proc.h"
 #include "harness/probes/rows.h"
+#include "harness/target/enclosure.h"
 
 namespace harness {
 namespace {

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -88,6 +91,17 @@ bool remove_tree(const fs::path& folder) {
   return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
+// One by one. cgroup.kill signals the main thread of each process: where that has ended and others live,
+// nobody takes the signal (Linux 6.1). Sent to the process, a thread that lives takes it.
+void kill_members(const RunGroup& group) {
+  for (const pid_t pid : group.members()) {
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    const auto now = group.members();  // the pid may be somebody else's by now; from here on it is not
+    if (pidfd && std::find(now.begin(), now.end(), pid) != now.end())
+      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  }
+}
+
 tl::unexpected<Error> none(const std::string& why) { return fail(ErrorKind::environment, why); }
 
 // Being allowed to make a group is not being allowed to move into it.
@@ -154,7 +168,8 @@ Result<void> RunGroup::end_members(const Limit& limit) {
     char text[256];  // only what was read since raises the event again
     (void)!::pread(events.get(), text, sizeof text, 0);
     if (!populated(path_)) break;
-    ::poll(&changed, 1, static_cast<int>(limit.within(event_round).left().count()));
+    if (::poll(&changed, 1, static_cast<int>(limit.within(event_round).left().count())) == 0)
+      kill_members(*this);
   }
   return {};
 }

@@ -79,6 +79,26 @@ TEST_P(Contained, WhatForksOnInNewSessionsWithoutEnvironmentIsEnded) {
   for (int look = 0; look < 20; ++look) EXPECT_EQ(fleeing_processes(), 0);
 }
 
+// cgroup.kill does not reach it.
+TEST_P(Contained, OneWhoseMainThreadHasEndedIsEnded) {
+  const std::string run = run_named("thread");
+  begin_run(run);
+  ASSERT_TRUE(enclose(run));
+  {
+    auto daemon = spawn_of(run, {AIMA_BINARY_DIR "/bin/misbehaving-daemon", "leaves-thread"});
+    ASSERT_TRUE(daemon) << daemon.error().message;
+    ASSERT_TRUE((*daemon)->wait_line("^ready$", 0, 1, within_seconds()));
+  }
+  const auto found = find_processes(run);
+  ASSERT_EQ(found.size(), 1u);
+  const auto ended = end_all(run, "", within_seconds());
+  EXPECT_TRUE(ended) << ended.error().message;
+  EXPECT_TRUE(enclosure_is_empty(run));
+  EXPECT_FALSE(read_process(found[0].pid));
+  if (!ended) ::kill(found[0].pid, SIGKILL);
+  end_run(run);
+}
+
 TEST_P(Contained, TheWholeCrowdGoesAtOnceAndNobodyElse) {
   const std::string run = run_named("crowd"), other = run_named("bystander");
   auto workspace = Workspace::create(run);
