@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 from misbehaving import MisbehavingTest
 from outside import HARNESS, LESS, ROOT, main
@@ -179,6 +180,32 @@ class BlackBox(MisbehavingTest):
     def test_floods(self):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
         done = self.run_harness(file, "floods", "--set", f"target.vars.times={64 // LESS}")
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    # A daemon that on SIGTERM drops every new connection, and closes its port three seconds later.
+    DROPS = r"""import ctypes, os, signal, socket, struct, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+def drop(*_):
+    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # BPF_RET 0
+    program = struct.pack("HP", 1, ctypes.addressof(nothing))
+    listener.setsockopt(socket.SOL_SOCKET, 26, program)  # SO_ATTACH_FILTER
+    time.sleep(3)
+    listener.close()
+signal.signal(signal.SIGTERM, drop)
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+    notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))
+while True:
+    signal.pause()
+"""
+
+    def test_a_port_is_closed_from_the_first_connection_that_was_not_accepted(self):
+        script = self.path / "drops.py"
+        script.write_text(self.DROPS)
+        file = self.write("  - start: {}\n  - signal: TERM\n  - await: {port: closed}\n    criterion: 1\n"
+                          "    expect: .unanswered > 9 and .closed_after_ms < .elapsed_ms / 2\n"
+                          "  - signal: KILL\n  - await: {exit: {signal: KILL}}\n")
+        done = self.run_harness(file, "behaves", "--set",
+                                f"target.command={sys.executable} {script} ${{port}}")
         self.assertEqual(done.returncode, 0, done.stdout)
 
 

@@ -102,6 +102,7 @@ struct Looks {
   Instant at = begin;  // of the last
   int tries = 0, accepted = 0, silent = 0;
   std::optional<Instant> last_accepted;
+  std::optional<Instant> not_accepted_since;  // the first of the tries after that one
   bool running = false;  // the daemon, at the last
   double waited_ms = 0;  // how long its slowest thread lacked a processor
   std::string said;      // by the last
@@ -121,6 +122,9 @@ bool look_until(bool open, int port, const Session& session, const Limit& limit,
     if (tried == Tried::accepted) {
       ++looks.accepted;
       looks.last_accepted = looks.at;
+      looks.not_accepted_since.reset();
+    } else if (!looks.not_accepted_since) {
+      looks.not_accepted_since = looks.at;
     }
     // Asked while it may still accept: of one that has gone /proc says nothing.
     if (daemon && tried != Tried::refused) looks.waited_ms = waited_since(waits, daemon->pid());
@@ -134,7 +138,10 @@ bool look_until(bool open, int port, const Session& session, const Limit& limit,
 
 Observation observation_of(const Looks& looks, const std::string& wanted, int port,
                            const std::optional<Instant>& signal, const Live& live) {
-  const Json since = signal ? Json(milliseconds(looks.at - *signal)) : Json(nullptr);
+  // Closed is what accepts no more, from the first try that went unanswered: that the kernel says so
+  // only to a later one (a try lasts 20 ms) is no time that it was open.
+  const Instant from = wanted == "closed" ? looks.not_accepted_since.value_or(looks.at) : looks.at;
+  const Json since = signal ? Json(milliseconds(from - *signal)) : Json(nullptr);
   Observation seen;
   seen.document = {{"port", port},
                    {"state", wanted},
@@ -160,7 +167,7 @@ Observation observation_of(const Looks& looks, const std::string& wanted, int po
   seen.document["machine_late_ms"] =
       (signal ? milliseconds(looks.begin - *signal) : 0) + looks.waited_ms;
   seen.summary = fmt::format("new connections refused {:.1f} ms after the {}, {} accepted before that{}",
-                             milliseconds(looks.at - (signal ? *signal : looks.begin)),
+                             milliseconds(from - (signal ? *signal : looks.begin)),
                              signal ? "signal" : "first try", looks.accepted,
                              looks.running ? ", the daemon still running" : "");
   return seen;
