@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -110,6 +111,13 @@ TEST(Pattern, SaysWhatIsWrong) {
   EXPECT_FALSE(Pattern::compile(std::string(900, '(')));
 }
 
+// What this thread had of a processor: on a busy machine little work takes long.
+double worked_ms() {
+  timespec worked{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &worked);
+  return static_cast<double>(worked.tv_sec) * 1e3 + static_cast<double>(worked.tv_nsec) / 1e6;
+}
+
 // A sanitizer makes the same work several times as long.
 const double patience_ms = std::getenv("ASAN_OPTIONS") != nullptr ? 20000 : 5000;
 
@@ -120,9 +128,9 @@ TEST(Pattern, GivesUpInBoundedTime) {
                            "(a?|b?|c?|){900}{900}b"}) {
     auto pattern = Pattern::compile(bomb);
     if (!pattern) continue;
-    const Instant begin = Clock::now();
+    const double begin = worked_ms();
     auto answer = pattern->found_in(std::string(4000, 'a') + "!");
-    EXPECT_LT(milliseconds(Clock::now() - begin), patience_ms) << bomb;
+    EXPECT_LT(worked_ms() - begin, patience_ms) << bomb;
     EXPECT_FALSE(answer.value_or(false)) << bomb;
   }
   auto answer = Pattern::compile("(a+)+$")->found_in(std::string(4000, 'a') + "b");
@@ -166,9 +174,9 @@ TEST(ReadJson, IsBounded) {
   std::string keys = "{";
   for (int at = 0; at < 200'000; ++at) keys += "\"" + std::to_string(at) + "\":0,";
   keys.back() = '}';
-  const Instant begin = Clock::now();
+  const double begin = worked_ms();
   EXPECT_TRUE(read_json(keys).is_json());
-  EXPECT_LT(milliseconds(Clock::now() - begin), 5000);
+  EXPECT_LT(worked_ms() - begin, 5000);
 }
 
 TEST(ReadJson, HeldIsOfTheTypeAskedFor) {
