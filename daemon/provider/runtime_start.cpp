@@ -198,12 +198,17 @@ Result<void> Runtime::wait_healthy(const Starting& starting) {
   const std::string url = fmt::format("http://127.0.0.1:{}", starting.launch.port);
   http::Client client(*http::Endpoint::parse(url));
   const std::stop_token& cancelled = starting.hold.cancelled();
-  std::string last_answer = "it was never asked";
+  std::string last_answer = "it was never asked", answered;
   for (milliseconds pause = 1ms;; pause = std::min(pause * 3 / 2 + 1ms, milliseconds(100))) {
     const auto patience = std::min<milliseconds>(2s, until(starting.deadline));
     auto answer = client.send({"GET", engine.health_path, {}, ""}, patience, cancelled);
     if (cancelled.stop_requested()) return fail(409, "cancelled", "the start was cancelled");
-    last_answer = answer ? fmt::format("HTTP {}", answer->status) : answer.error().message;
+    // That it said something is not hidden by a later question, which the deadline may have cut.
+    if (answer) {
+      last_answer = answered = fmt::format("HTTP {}", answer->status);
+    } else {
+      last_answer = (answered.empty() ? "" : answered + ", then ") + answer.error().message;
+    }
     // A healthy answer counts only while our instance lives: the port might be another's.
     auto now = starting.provider->inspect(*starting.instance,
                                           {until(starting.deadline), operations_.draining()});

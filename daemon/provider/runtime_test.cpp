@@ -2,6 +2,8 @@
 // promises hold for all.
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "daemon/provider/test_bench.h"
 
 namespace aima::provider {
@@ -98,12 +100,34 @@ TEST_P(RuntimeTest, AnEngineThatNeverGetsHealthyIsRemovedAtTheDeadline) {
   bench->set_engine("--never-healthy 1");
   bench->restart();
   const std::string id = bench->add_service();
-  const auto started = bench->call("start", {{"id", id}, {"timeout", 1}});
+  const auto started = bench->call("start", {{"id", id}, {"timeout", 3}});
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().http_status, 504);
   EXPECT_THAT(started.error().message, HasSubstr("HTTP 503"));
   EXPECT_EQ(bench->row(id)["status"], "failed");
   EXPECT_TRUE(bench->instances(id).empty());
+}
+
+TEST_P(RuntimeTest, WhatAnEngineSaidBeforeItFellSilentIsTold) {
+  if (!bench->is_native()) GTEST_SKIP() << "the engine of this test is a script";
+  const auto script = bench->folder / "engine.py";
+  std::ofstream(script) << R"(import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])))
+client, _ = listener.accept()
+client.recv(10000)
+client.sendall(b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+client.close()
+silent = []
+while True: silent.append(listener.accept())
+)";
+  setenv("AIMA_ENGINE_VLLM_COMMAND", ("python3 " + script.string()).c_str(), 1);
+  bench->restart();
+  const std::string id = bench->add_service();
+  const auto started = bench->call("start", {{"id", id}, {"timeout", 5}});
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().http_status, 504);
+  EXPECT_THAT(started.error().message, HasSubstr("HTTP 503, then "));
+  EXPECT_THAT(started.error().message, HasSubstr("did not answer in time"));
 }
 
 TEST_P(RuntimeTest, OfTwoStartsOneWins) {
