@@ -34,7 +34,7 @@ TEST(CommandTest, EndsTheWholeGroupAtTheLimit) {
   auto result = run_command(shell("sleep 60 & sleep 60"), Limit::after(Milliseconds(100)));
   ASSERT_TRUE(result.has_value());
   EXPECT_TRUE(result->timed_out);
-  EXPECT_LT(Clock::now() - before, std::chrono::seconds(5));
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(30));
 }
 
 // Not only sent a signal: a member that is still ending would be counted as left behind.
@@ -52,10 +52,12 @@ TEST(CommandTest, NoneOfAKilledGroupIsThereAfterwards) {
 
 TEST(CommandTest, AGrandchildHoldingThePipeDoesNotHoldUs) {
   auto before = Clock::now();
-  auto result = run_command(shell("(sleep 3) & echo done"), seconds(20));
+  auto result = run_command(shell("sleep 60 & echo $!"), seconds(60));
   ASSERT_TRUE(result.has_value());
-  EXPECT_EQ(result->out, "done\n");
-  EXPECT_LT(Clock::now() - before, std::chrono::seconds(2));
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(30));
+  EXPECT_EQ(result->exit, 0);
+  ASSERT_GT(std::atoi(result->out.c_str()), 0) << result->out;
+  ::kill(std::atoi(result->out.c_str()), SIGKILL);
 }
 
 TEST(CommandTest, BoundsWhatItKeeps) {

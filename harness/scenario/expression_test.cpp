@@ -295,9 +295,15 @@ TEST_F(ExpressionTest, HugeOnesAreGivenUp) {
 
 TEST_F(ExpressionTest, WhatIsGivenUpIsNotTriedAgain) {
   EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::ContainsRegex("128 MiB|too long"));
-  const auto begin = Clock::now();
-  EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail, ::testing::ContainsRegex("128 MiB|too long"));
-  EXPECT_LT(milliseconds(Clock::now() - begin), 5);
+  // The quickest of some: on a busy machine any one of them may have waited for a processor.
+  double quickest_ms = 1e9;
+  for (int time = 0; time < 20; ++time) {
+    const auto begin = Clock::now();
+    EXPECT_THAT(expect("\"x\" * 1e9 | length > 3", items).detail,
+                ::testing::ContainsRegex("128 MiB|too long"));
+    quickest_ms = std::min(quickest_ms, milliseconds(Clock::now() - begin));
+  }
+  EXPECT_LT(quickest_ms, 5);
 }
 
 TEST_F(ExpressionTest, AMatchThatBacktracksIsGivenUp) {

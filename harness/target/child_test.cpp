@@ -180,7 +180,7 @@ TEST(Child, FloodIsReadInBoundedMemory) {
   const Instant begin = Clock::now();
   ASSERT_TRUE(child->signal(SIGKILL));
   EXPECT_EQ(ended(*child), "SIGKILL");
-  EXPECT_LT(Clock::now() - begin, Milliseconds(1000));
+  EXPECT_LT(Clock::now() - begin, Milliseconds(8000));
   EXPECT_LT(std::filesystem::file_size(file), 1u << 20);
   std::filesystem::remove(file);
 }
@@ -191,7 +191,7 @@ TEST(Child, KilledInTheMiddleOfAFloodIsReapedAtOnce) {
   const Instant begin = Clock::now();
   ASSERT_TRUE(child->signal(SIGKILL));
   EXPECT_EQ(ended(*child), "SIGKILL");
-  EXPECT_LT(Clock::now() - begin, Milliseconds(2000));
+  EXPECT_LT(Clock::now() - begin, Milliseconds(8000));
 }
 
 TEST(Child, GrandchildThatHoldsThePipeHoldsNothingUp) {
@@ -205,7 +205,7 @@ TEST(Child, GrandchildThatHoldsThePipeHoldsNothingUp) {
   ASSERT_TRUE(child->signal(SIGKILL));
   EXPECT_EQ(ended(*child), "SIGKILL");
   child.reset();
-  EXPECT_LT(Clock::now() - begin, Milliseconds(2000));
+  EXPECT_LT(Clock::now() - begin, Milliseconds(8000));
   EXPECT_TRUE(end_all("pipe-test", "", soon()));
   end_run("pipe-test");
 }
@@ -291,12 +291,12 @@ TEST(Ready, ByNotifyOnAPathAndAnAbstractSocket) {
 TEST(Ready, EndsEarlyWhenTheDaemonEnds) {
   for (const std::string by : {"notify", "log", "port"}) {
     const Instant begin = Clock::now();
-    const auto ready = ready_of("dies-at-start", {by, "^ready$", "", Milliseconds(8000)},
+    const auto ready = ready_of("dies-at-start", {by, "^ready$", "", Milliseconds(60000)},
                                 socket_name("@early-"));
     ASSERT_FALSE(ready) << by;
     EXPECT_EQ(ready.error().kind, ErrorKind::subject);
     EXPECT_THAT(ready.error().message, HasSubstr("the daemon ended (exit 7)"));
-    EXPECT_LT(Clock::now() - begin, Milliseconds(4000));
+    EXPECT_LT(Clock::now() - begin, Milliseconds(30000));
   }
 }
 
