@@ -99,10 +99,13 @@ def rates(arguments):
     """A limit per client: 429 and when to come again."""
     with Daemon(arguments, "[security]\nrate_limit = 5\nrate_burst = 10\n") as daemon:
         began = time.monotonic()
-        statuses = [daemon.ask("/api/model/list")[0] for _ in range(30)]
+        statuses = []
+        # Until one is refused: on a busy machine some are slower than the rate.
+        while len(statuses) < 30 or 429 not in statuses and time.monotonic() - began < DEADLINE_S:
+            statuses.append(daemon.ask("/api/model/list")[0])
         taken = 10 + 5 * (time.monotonic() - began)
         check(10 <= statuses.count(200) <= taken + 1 and set(statuses) == {200, 429},
-              f"{statuses.count(200)} of 30 at once are taken, {statuses.count(429)} are 429")
+              f"{statuses.count(200)} of {len(statuses)} at once are taken, {statuses.count(429)} are 429")
         status, headers, _ = daemon.ask("/api/model/list")
         check(status != 429 or headers["Retry-After"] == "1", "429 says Retry-After: 1")
         check(all(daemon.ask(path)[0] == 200 for path in ("/health", "/ready") for _ in range(20)),
