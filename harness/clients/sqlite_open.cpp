@@ -99,8 +99,8 @@ bool same_bytes(const fs::path& one, const fs::path& other) {
   return first.eof() && second.eof();
 }
 
-// Whether the files still hold what was copied. Then all of them held it at one instant: after the last
-// was copied and before the first was read again.
+// Whether the files still hold what was copied. Then all of them held it at one instant: after the
+// last was copied and before the first was read again.
 bool still_the_same(const fs::path& database, const fs::path& copy) {
   return std::all_of(std::begin(endings), std::end(endings), [&](const char* ending) {
     return same_bytes(database.string() + ending, copy.string() + ending);

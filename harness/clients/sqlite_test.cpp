@@ -122,8 +122,8 @@ TEST_F(Sqlite, DoesNotHoldTheWriterUp) {
   sqlite3_close(other);
 }
 
-// A daemon that starts while its files are copied, or a program beside it: the log is written back into the
-// database and begun anew between two files.
+// A daemon that starts while its files are copied, or a program beside it: the log is written back
+// into the database and begun anew between two files.
 TEST_F(Sqlite, OneThatIsWrittenWhileItIsCopiedIsNotDamaged) {
   int wrote[2];
   ASSERT_EQ(::pipe(wrote), 0);

@@ -91,12 +91,12 @@ bool remove_tree(const fs::path& folder) {
   return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
-// One by one. cgroup.kill signals the main thread of each process: where that has ended and others live,
-// nobody takes the signal (Linux 6.1). Sent to the process, a thread that lives takes it.
+// One by one. cgroup.kill signals the main thread of each process: where that has ended and others
+// live, nobody takes the signal (Linux 6.1). Sent to the process, a thread that lives takes it.
 void kill_members(const RunGroup& group) {
   for (const pid_t pid : group.members()) {
     const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    const auto now = group.members();  // the pid may be somebody else's by now; from here on it is not
+    const auto now = group.members();  // the pid may have been somebody else's before
     if (pidfd && std::find(now.begin(), now.end(), pid) != now.end())
       ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
   }
