@@ -76,10 +76,16 @@ class BlackBox(MisbehavingTest):
 
     def test_hides_child(self):
         file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
-        for how in ("hides-child", "escapes-child"):
+        for how in ("hides-child", "escapes-child", "leaves-thread", "leaves-execs"):
             done = self.run_harness(file, how)
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertIn("left behind by the daemon", done.stdout)
+
+    def test_bears_child(self):
+        """Whose death is under way when the daemon has ended: no leftover."""
+        file = self.write("  - start: {}\n    criterion: 1\n  - stop: {}\n")
+        done = self.run_harness(file, "bears-child")
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def fleeing(self):
         """Our processes of the manner `flees`: by their arguments alone, all else they have shed."""
