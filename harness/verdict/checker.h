@@ -54,6 +54,11 @@ std::string why_vacuous(const JudgeInput& input, const Step& step, const Event& 
 // Whether the scenario did anything but look between two events, or a daemon ended there.
 bool anything_between(const JudgeInput& input, std::int64_t first, std::int64_t last);
 
+// Why who was asked after event `asked` and answered by `answered` is no daemon of this run: the last
+// one had been ended by SIGKILL, and none was started since. Empty: one was there, or it ended otherwise
+// (`run` then judges who stays).
+std::string why_nobodys(const RunRecord& record, std::int64_t asked, std::int64_t answered);
+
 // Rows for every domain that a comparison of this run looked at.
 std::vector<DomainRow> domain_rows(const JudgeInput& input);
 

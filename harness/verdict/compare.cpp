@@ -205,6 +205,12 @@ Check judge_domain(const JudgeInput& input, const Step& step, const std::string&
                          text_of(comparison->fields, "before"),
                          text_of(comparison->fields, "after"), domain);
     }
+    if (answer == Answer::pass && pair.after != nullptr) {
+      if (std::string nobodys = why_nobodys(input.record, pair.after->n, pair.after->n); !nobodys.empty()) {
+        answer = Answer::inconclusive;
+        seen = std::move(nobodys);
+      }
+    }
     const bool first = check.evidence.empty();
     if (!first && worst(answer, check.answer) == check.answer) continue;
     check.answer = worst(answer, check.answer);

@@ -208,6 +208,20 @@ Check check_of(const JudgeInput& input, const Breach& breach,
   return check;
 }
 
+// What outlived the daemon's SIGKILL: no leak of its own, but somebody may wonder who answered.
+std::string outlived(const RunRecord& record) {
+  std::vector<std::string> names;
+  const auto list = record.leftovers->fields.find("ended");
+  if (list == record.leftovers->fields.end() || !list->is_array()) return "";
+  for (const auto& item : *list) {
+    if (!item.is_object() || text_of(item, "whose") != "daemon") continue;
+    names.push_back(fmt::format("{} {}", text_of(item, "kind"), text_of(item, "what")));
+  }
+  if (names.empty()) return "";
+  return fmt::format("what outlived its SIGKILL was ended: {}",
+                     one_line(fmt::format("{}", fmt::join(names, "; ")), 300));
+}
+
 Check leftovers_check(const RunRecord& record) {
   Check check;
   check.expected = "no process, container, mount, socket or file of the daemon is left";
@@ -221,7 +235,8 @@ Check leftovers_check(const RunRecord& record) {
     return check;
   }
   check.answer = Answer::pass;
-  check.evidence = "nothing left behind";
+  check.evidence = outlived(record);
+  if (check.evidence.empty()) check.evidence = "nothing left behind";
   std::vector<std::string> found;
   for (const auto& item : *list) {
     if (!item.is_object()) continue;

@@ -89,19 +89,23 @@ std::string authority_of(const std::string& command) {
   return command.substr(scheme + 3, end == std::string::npos ? end : end - scheme - 3);
 }
 
+// Whether the address that a request went to is the daemon's own.
+bool is_the_daemons(const JudgeInput& input, const std::string& authority) {
+  std::string port;
+  if (input.record.begin != nullptr) {
+    const auto variables = input.record.begin->fields.find("variables");
+    if (variables != input.record.begin->fields.end()) port = text_of(*variables, "port");
+  }
+  return authority.empty() || (!port.empty() && authority.ends_with(":" + port));
+}
+
 // A refused connection says something only where one was answered before.
 std::string never_answered(const JudgeInput& input, const Event& seen) {
   const Json& bindings = bindings_of(seen);
   const auto error = bindings.find("error");
   if (error == bindings.end() || !error->is_string()) return "";
   const std::string where = authority_of(text_of(seen.fields, "command"));
-  std::string port;
-  if (input.record.begin != nullptr) {
-    const auto variables = input.record.begin->fields.find("variables");
-    if (variables != input.record.begin->fields.end()) port = text_of(*variables, "port");
-  }
-  const bool ours = where.empty() || (!port.empty() && where.ends_with(":" + port));
-  if (ours && was_ready_before(input.record, seen.n)) return "";
+  if (is_the_daemons(input, where) && was_ready_before(input.record, seen.n)) return "";
   for (const auto& [path, step] : input.record.steps) {
     for (const Event* other : step.observations) {
       if (other->n >= seen.n || integer_of(bindings_of(*other), "status") == 0) continue;
@@ -112,11 +116,40 @@ std::string never_answered(const JudgeInput& input, const Event& seen) {
                      where.empty() ? "the daemon" : where);
 }
 
+// A reply after the daemon's SIGKILL and before the next start: of a worker that the signal did not
+// reach, or of one that brought itself back. What it knows need not have survived anything.
+std::string answered_by_another(const JudgeInput& input, const Step& step, const Event& seen) {
+  if (!is_the_daemons(input, authority_of(text_of(seen.fields, "command")))) return "";
+  const Event* asked = nullptr;
+  for (const Event* begin : input.record.step(step.path).begins) {
+    if (begin->n < seen.n) asked = begin;
+  }
+  return asked == nullptr ? "" : why_nobodys(input.record, asked->n, seen.n);
+}
+
 }  // namespace
+
+std::string why_nobodys(const RunRecord& record, std::int64_t asked, std::int64_t answered) {
+  const InstanceRecord* last = nullptr;
+  for (const auto& [number, life] : record.instances) {
+    if (life.start == nullptr || life.start->n >= answered) continue;
+    if (last == nullptr || last->start->n < life.start->n) last = &life;
+  }
+  if (last == nullptr || last->exit == nullptr || last->exit->n >= asked ||
+      text_of(last->exit->fields, "signal") != "KILL") {
+    return "";
+  }
+  return fmt::format("the daemon was ended by SIGKILL (event {}) and not started since: who answers "
+                     "was neither killed nor started by this run; `start` it before you look",
+                     last->exit->n);
+}
 
 std::string why_vacuous(const JudgeInput& input, const Step& step, const Event& seen) {
   const auto document = seen.fields.find("document");
   if (step.kind == "containers") return no_container_ever(input, step, seen);
+  if (step.kind == "http" && integer_of(bindings_of(seen), "status") != 0) {
+    return answered_by_another(input, step, seen);
+  }
   if (step.kind == "http") return never_answered(input, seen);
   if (step.kind == "await" && step.arguments.find("port") != nullptr &&
       step.arguments.find("port")->text == "closed" &&
@@ -131,11 +164,23 @@ std::string why_vacuous(const JudgeInput& input, const Step& step, const Event& 
   return "";
 }
 
+namespace {
+
+// Whether the step by itself leaves the daemon as it was: probes, waiting, requests that only read, and
+// what merely holds other steps.
+bool only_looks(const Step& step) {
+  constexpr std::array looks = {"snapshot", "compare", "observe", "containers", "sqlite",   "files",
+                                "process",  "log",     "join",    "await",      "parallel", "repeat"};
+  if (std::find(looks.begin(), looks.end(), step.kind) != looks.end()) return true;
+  const Node* request = step.arguments.find("request");
+  return step.kind == "http" && request != nullptr &&
+         (request->text.starts_with("GET ") || request->text.starts_with("HEAD "));
+}
+}  // namespace
+
 bool anything_between(const JudgeInput& input, std::int64_t first, std::int64_t last) {
-  constexpr std::array looks = {"snapshot", "compare", "observe", "containers", "sqlite",
-                                "files",    "process", "log",     "join"};
   for (const Step* step : flatten(input.scenario)) {
-    if (std::find(looks.begin(), looks.end(), step->kind) != looks.end()) continue;
+    if (only_looks(*step)) continue;
     for (const Event* begin : input.record.step(step->path).begins) {
       if (begin->n > first && begin->n < last) return true;
     }

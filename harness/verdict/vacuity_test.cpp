@@ -47,6 +47,10 @@ class VacuousRun {
   Finding judged(const std::string& criterion = "1") {
     return testing_support::finding_of(verdict(Json::array()), criterion);
   }
+  VacuousRun& ended() {  // its end is in the history
+    started_ = false;
+    return *this;
+  }
   BugReport bug(const Json& last_log) { return verdict(last_log).bugs.at(0); }
 
  private:
@@ -143,7 +147,7 @@ const Json models = {{"models", {{"items", {{{"id", "m"}}}}, {"key", "id"}, {"cr
 
 TEST(Vacuity, SurvivedWhatNeverHappened) {
   const std::string steps =
-      "  - start: {}\n  - snapshot: before\n  - http: GET /x\n  - snapshot: after\n"
+      "  - start: {}\n  - snapshot: before\n  - http: POST /x\n  - snapshot: after\n"
       "  - compare: {before: before, after: after}\n    expect: {models: survived}\n"
       "    criterion: {models: 1}\n";
   const auto snapshot = [](VacuousRun& run, const std::string& step, const std::string& name,
@@ -151,8 +155,9 @@ TEST(Vacuity, SurvivedWhatNeverHappened) {
     run.begin(step).add({{"event", "snapshot"}, {"name", name}, {"step", step}, {"domains", domains}});
     run.end(step);
   };
-  const auto compared = [&](bool something, const Json& after) {
-    VacuousRun run(steps);
+  const auto compared = [&](bool something, const Json& after, const std::string& between = "http: POST /x") {
+    std::string written = steps;
+    VacuousRun run(written.replace(written.find("http: POST /x"), 13, between));
     run.ready("1");
     snapshot(run, "2", "before", models);
     if (something) run.saw("3", 1);
@@ -162,9 +167,38 @@ TEST(Vacuity, SurvivedWhatNeverHappened) {
   };
   EXPECT_EQ(compared(true, models).answer, Answer::pass);
   EXPECT_EQ(compared(false, models).answer, Answer::inconclusive);
+  // Asking is no more than looking: what only reads and waits is survived by everything.
+  for (const char* look : {"http: GET /x", "http: HEAD /x", "await: {ready: true}"}) {
+    EXPECT_EQ(compared(true, models, look).answer, Answer::inconclusive) << look;
+  }
+  for (const char* deed : {"http: DELETE /x", "cli: migrate", "restart: {signal: KILL}"}) {
+    EXPECT_EQ(compared(true, models, deed).answer, Answer::pass) << deed;
+  }
   // The daemon's own refusal to list them is a loss; a connection that fails is not its word.
   EXPECT_EQ(compared(true, {{"models", {{"error", "HTTP 500"}, {"kind", "subject"}}}}).answer, Answer::fail);
   EXPECT_EQ(compared(true, {{"models", {{"error", "reset"}}}}).answer, Answer::inconclusive);
+}
+
+// A worker that the signal did not reach answers from its memory: nothing survived.
+TEST(Vacuity, AnsweredByWhomTheSignalDidNotReach) {
+  const auto judged = [](const std::string& signal, bool started, const std::string& url) {
+    VacuousRun run("  - start: {}\n  - signal: KILL\n  - start: {}\n  - http: GET /x\n    criterion: 1\n");
+    run.ready("1").begin("2").add({{"event", "daemon.exit"}, {"instance", 1}, {"pid", 7},
+                                   {"signal", signal}, {"asked", "2"}, {"expected", true}});
+    run.end("2").begin("3");
+    if (started) {
+      run.add({{"event", "daemon.start"}, {"instance", 2}, {"pid", 8}, {"command", Json::array()},
+               {"step", "3"}});
+    }
+    run.end("3").ended();
+    return run.saw("4", {{"id", "a"}}, {{"status", 200}}, "curl -s " + url).judged();
+  };
+  const std::string own = "http://127.0.0.1:9090/x";
+  EXPECT_EQ(judged("KILL", true, own).answer, Answer::pass);
+  EXPECT_EQ(judged("KILL", false, own).answer, Answer::inconclusive);
+  EXPECT_THAT(judged("KILL", false, own).checks.at(0).evidence, HasSubstr("not started since"));
+  EXPECT_EQ(judged("KILL", false, "http://127.0.0.1:5000/x").answer, Answer::pass);  // another's
+  EXPECT_EQ(judged("TERM", false, own).answer, Answer::pass);  // `run` counts who stays of it
 }
 
 TEST(Vacuity, NoDaemonAtAll) {

@@ -22,8 +22,9 @@ inline StepCatalog catalog() {
   StepCatalog catalog;
   for (const char* name :
        {"start", "stop", "restart", "signal", "await", "http", "cli", "snapshot", "compare"}) {
-    StepShape shape{name, "probe", "", "value", {}, true, false, ""};
-    for (const char* key : {"value", "before", "after", "signal"}) {
+    const std::string plain = name == std::string("http") ? "request" : "value";
+    StepShape shape{name, "probe", "", plain, {}, true, false, ""};
+    for (const char* key : {plain.c_str(), "before", "after", "signal", "ready"}) {
       shape.keys.push_back({key, ValueKind::text, false, "", {}});
     }
     shape.keys.push_back({"exit", ValueKind::any, false, "", {}});
