@@ -44,7 +44,8 @@ class Cancellation(MisbehavingTest):
     def test_interrupted_in_a_wait_and_in_the_background(self):
         for steps, at in (
                 ("  - start: {}\n  - await: {log: never, within: 25s}\n    criterion: 1\n", "2"),
-                ("  - start: {}\n  - background: g\n    shell: sleep 30\n  - join: g\n    criterion: 1\n", "3"),
+                ("  - start: {}\n  - background: g\n    shell: sleep 30\n  - join: g\n    criterion: 1\n"
+                 "    expect: length == 1\n", "3"),
                 ("  - start: {}\n  - pause: {}\n  - await: {file: nothing, within: 25s}\n    criterion: 1\n", "3"),
                 ("  - start: {}\n  - parallel: [{shell: sleep 30}, {shell: sleep 30}]\n"
                  "  - shell: 'true'\n    criterion: 1\n", "2")):

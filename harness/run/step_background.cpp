@@ -130,7 +130,8 @@ StepShape join_shape() {
            {"within", ValueKind::duration, false, "default: the time the scenario has left"}},
           true,
           false,
-          "- join: chats\n  expect: 'all(.status == 200)'"};
+          "- join: chats\n  expect: 'all(.status == 200)'",
+          "nothing"};
 }
 
 Result<Observation> execute_join(StepContext& context) {

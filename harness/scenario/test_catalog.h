@@ -41,7 +41,7 @@ inline StepCatalog small_catalog() {
                      {"steps", ValueKind::step_list, true, "what is sent"}}, false, false,
                     "- workload: load\n  steps: [{http: GET /health}]", "nothing"});
   catalog.add_step({"join", "control", "Waits for a group.", "group",
-                    {{"group", text, true, "its name"}}, true, false, "- join: chats"});
+                    {{"group", text, true, "its name"}}, true, false, "- join: chats", "nothing"});
   catalog.add_step({"heal", "fault", "Undoes a fault.", "fault", {{"fault", text, false, "which"}},
                     true, false, "- heal: wal-reader", "nothing"});
   catalog.add_step({"sqlite", "probe", "The database.", "query",
