@@ -42,7 +42,7 @@ struct CommandContext {
   std::string command_line{};   // how we were called, for "repeat with"
   std::stop_token stop{};       // requested by SIGINT, SIGTERM, SIGHUP
   const Interrupts* interrupts = nullptr;  // which signal it was, and whether a second one came
-  bool installed = false;  // the root is a package's: the user's own ./scenarios come before it
+  bool root_of_executable = false;  // see Root: the user's own ./scenarios come before it
 };
 
 // Which scenarios, and with what: shared by run, check and plan.

@@ -82,7 +82,7 @@ int refuse(const CommandContext& context, int status, const std::string& message
 
 int command_new(const CommandContext& context, const std::string& name) {
   const fs::path path = names_a_file(name) ? fs::path(name)
-                                           : own_scenario_folder({context.root, context.installed}) / (name + ".yaml");
+                                           : own_scenario_folder({context.root, context.root_of_executable}) / (name + ".yaml");
   const std::string stem = path.stem().string();
   if (!is_name(stem)) {
     return refuse(context, exit_usage,
@@ -92,7 +92,7 @@ int command_new(const CommandContext& context, const std::string& name) {
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
   const fs::path schema = fs::weakly_canonical(context.root / "reports/schema/scenario.schema.json", error);
   const fs::path folder = fs::weakly_canonical(path, error).parent_path();
-  const std::string relative = context.installed ? schema.string() : schema.lexically_relative(folder).string();
+  const std::string relative = context.root_of_executable ? schema.string() : schema.lexically_relative(folder).string();
   const std::string text = fmt::format(fmt::runtime(starter), stem, relative, path.string());
 
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));

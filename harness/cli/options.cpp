@@ -282,7 +282,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
       quote_words({argv, argv + argc}),
       interrupts.stop(),
       &interrupts,
-      found.installed};
+      found.of_executable};
   const int status = given.act(context);
   out.flush();
   // Whoever read our output has gone, or the disk is full: what was said did not arrive.

@@ -222,7 +222,7 @@ int command_prove(const CommandContext& context, const ProveArguments& arguments
   const auto prepared = prepare(context, run, "prove", takes_screen);
   if (!prepared) return prepared.error();
   ReportOptions plain;
-  plain.command = shown_command(context, run, prepared->set);
+  plain.command = repeat_command(context, run, prepared->set, prepared->seed);
   const std::vector<Proof> proofs =
       Proofs(prepared->progress, arguments, prepared->provider, prepared->seed, plain.command)
           .all(prepared->set.scenarios);

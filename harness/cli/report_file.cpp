@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace harness {
 
@@ -15,8 +16,15 @@ Result<ReportFile> ReportFile::open(const std::string& format, const std::string
   if (path == "-") return report;
   report.file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   if (report.file_) return report;
+  const int why = errno;
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (why == ENOENT && !folder.empty() && !std::filesystem::exists(folder, ignored)) {
+    return fail(ErrorKind::usage, fmt::format("--report {}={}: the folder {} is not there: make it first",
+                                              format, path, folder.string()));
+  }
   return fail(ErrorKind::usage, fmt::format("--report {}={}: the file cannot be written: {}", format,
-                                            path, std::strerror(errno)));
+                                            path, std::strerror(why)));
 }
 
 Result<void> ReportFile::write(const std::string& text) const {

@@ -33,10 +33,10 @@ Root find_root(const std::vector<std::string>& named) {
   std::vector<fs::path> starts{here};
   for (const auto& path : named) starts.push_back(fs::weakly_canonical(path, error).parent_path());
   const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  starts.push_back(program);
   for (const fs::path& start : starts) {
     if (fs::path found = upwards(start, {}); !found.empty()) return {found};
   }
+  if (fs::path found = upwards(program, {}); !found.empty()) return {found, true};
   if (fs::path found = upwards(program, "share/aima-harness"); !found.empty()) return {found, true};
   return {here};
 }
@@ -45,12 +45,12 @@ std::vector<std::filesystem::path> scenario_folders(const Root& root) {
   std::error_code error;
   std::vector<fs::path> folders;
   const fs::path own = own_scenario_folder(root);
-  if (root.installed && fs::is_directory(own, error)) folders.push_back(own);
+  if (root.of_executable && fs::is_directory(own, error)) folders.push_back(own);
   folders.push_back(root.path / "scenarios");
   return folders;
 }
 
 std::filesystem::path own_scenario_folder(const Root& root) {
-  return root.installed ? fs::path("scenarios") : root.path / "scenarios";
+  return root.of_executable ? fs::path("scenarios") : root.path / "scenarios";
 }
 }  // namespace harness

@@ -167,7 +167,8 @@ int command_run(const CommandContext& context, const RunArguments& arguments) {
           .all(prepared->set.scenarios);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   int status = report_all(context, arguments, *reports, verdicts,
-                          shown_command(context, arguments, prepared->set), seconds);
+                          repeat_command(context, arguments, prepared->set, prepared->seed),
+                          seconds);
   if ((status == exit_pass || status == exit_inconclusive) && context.stop.stop_requested() && context.interrupts) {
     status = exit_signal_base + context.interrupts->signal();
   }

@@ -1,6 +1,8 @@
 // From a selected scenario to its verdict.
 #include "harness/cli/run_one.h"
 
+#include <fmt/format.h>
+
 #include "harness/history/recorder.h"
 #include "harness/run/interrupts.h"
 #include "harness/target/enclosure.h"
@@ -52,15 +54,16 @@ Verdict run_selected(const CommandContext& context, const RunArguments& argument
   return std::move(outcome->verdict);
 }
 
-std::string shown_command(const CommandContext& context, const RunArguments& arguments,
-                          const SelectedSet& set) {
+std::string repeat_command(const CommandContext& context, const RunArguments& arguments,
+                           const SelectedSet& set, std::uint64_t seed) {
   Redactor redactor;
   for (const auto& [scenario, target] : set.scenarios) {
     for (auto& value : secret_values(scenario, arguments.selection.settings)) {
       redactor.add_secret(std::move(value));
     }
   }
-  return redactor.text(context.command_line);
+  const std::string chance = arguments.seed ? "" : fmt::format(" --seed {}", seed);
+  return redactor.text(context.command_line) + chance;
 }
 
 }  // namespace harness

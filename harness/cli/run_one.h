@@ -23,9 +23,9 @@ Verdict run_selected(const CommandContext& context, const RunArguments& argument
 RunOptions run_options(const CommandContext& context, const RunArguments& arguments,
                        const Plan& plan, const std::function<void(const Step&)>& on_step);
 
-// How to repeat it, without what `--set` gave as a secret.
-std::string shown_command(const CommandContext& context, const RunArguments& arguments,
-                          const SelectedSet& set);
+// How to repeat it: as it was called, with the seed that was drawn, without what `--set` gave as a secret.
+std::string repeat_command(const CommandContext& context, const RunArguments& arguments,
+                           const SelectedSet& set, std::uint64_t seed);
 
 // The verdict of a run that left none: `message` says why.
 Verdict error_verdict(const Selected& selected, std::uint64_t seed, const std::string& message);

@@ -11,6 +11,7 @@
 #include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
 #include "harness/cli/root.h"
+#include "harness/cli/target_check.h"
 #include "harness/prove/sabotage.h"
 #include "harness/run/catalog.h"
 
@@ -52,7 +53,7 @@ std::vector<fs::path> files_of(const CommandContext& context, const Selection& s
   std::vector<fs::path> files;
   std::set<fs::path> folders;
   std::error_code error;
-  const auto known = scenario_folders({context.root, context.installed});
+  const auto known = scenario_folders({context.root, context.root_of_executable});
   if (selection.paths.empty()) collect(known.front(), files, folders);
   for (const auto& written : selection.paths) {
     fs::path path = written;
@@ -133,55 +134,12 @@ class Targets {
   std::map<std::string, tl::expected<TargetProfile, std::vector<Diagnostic>>> loaded_;
 };
 
-struct NamedTarget {
-  std::string name;
-  Span place;
-};
-
 // Only the one key that must be known before the rest can be checked.
 NamedTarget target_named_in(const std::string& text, const std::string& file) {
   const YamlReading reading = read_yaml(text, file);
   const Node* target = reading.root.find("target");
   if (target == nullptr || !target->is_scalar()) return {};
   return {target->text, target->span};
-}
-
-Diagnostic no_target(const NamedTarget& wanted, const std::string& root) {
-  const auto known = target_names(root);
-  std::string hint;
-  if (const auto near = nearest(wanted.name, known)) {
-    hint = fmt::format("did you mean `{}`?", *near);
-  } else if (known.empty()) {
-    hint = fmt::format("there is no fixtures/targets in {} or above it: give --root, or the path of "
-                       "a target file, beside the scenario or from here", root);
-  } else {
-    hint = fmt::format("known here: {}; or the path of a target file, beside the scenario or from here",
-                       fmt::join(known, ", "));
-  }
-  return {wanted.place, fmt::format("there is no target `{}`", wanted.name), std::move(hint)};
-}
-
-// What the target must have for these steps.
-void check_steps(const std::vector<Step>& steps, const TargetProfile& target, const std::string& file,
-                 const std::string& root, std::vector<Diagnostic>& problems) {
-  for (const auto& step : steps) {
-    check_steps(step.children, target, file, root, problems);
-    const Node* other = step.arguments.find("target");
-    if ((step.kind == "start" || step.kind == "restart") && other != nullptr && other->is_scalar() &&
-        other->text.find("${") == std::string::npos && find_target(other->text, file, root).empty()) {
-      problems.push_back(no_target({other->text, other->span}, root));
-    }
-    if (step.kind != "compare" || target.domains.empty()) continue;
-    std::vector<std::string> known;
-    for (const auto& domain : target.domains) known.push_back(domain.name);
-    for (const auto& [domain, outcome] : step.expect_of) {
-      if (std::find(known.begin(), known.end(), domain) != known.end()) continue;
-      const auto near = nearest(domain, known);
-      problems.push_back({step.span, fmt::format("target {} has no domain `{}`", target.name, domain),
-                          near ? fmt::format("did you mean `{}`?", *near)
-                               : fmt::format("its `domains:` are {}", fmt::join(known, ", "))});
-    }
-  }
 }
 
 void read_one(const fs::path& path, const Selection& selection, const StepCatalog& catalog,
@@ -217,8 +175,7 @@ void read_one(const fs::path& path, const Selection& selection, const StepCatalo
   if (!scenario) {
     problems.insert(problems.end(), scenario.error().begin(), scenario.error().end());
   } else {
-    check_steps(scenario->steps, target, file, targets.root(), problems);
-    check_steps(scenario->finally_steps, target, file, targets.root(), problems);
+    check_against_target(*scenario, target, targets.root(), given_names(target, selection), problems);
   }
   if (!problems.empty()) {
     set.unreadable.push_back(rendered(problems, file, *text));

@@ -7,6 +7,7 @@ Runs a fake daemon (a shell loop on a port) of its own: needs no engine and no `
 import json
 import os
 import pathlib
+import re
 import subprocess
 import xml.etree.ElementTree
 
@@ -137,6 +138,32 @@ class Usage(HarnessTest):
         self.assertIn("did you mean `things`?", self.call("check", self.scenario(steps), status=4).stderr)
         self.run_it(self.scenario(steps.replace("thigns", "things")), status=2)  # it created nothing
 
+    def test_a_name_that_nothing_gives_is_seen_in_the_target_file(self):
+        file, target = self.scenario(), self.path / "mine" / "fake.yaml"
+        whole = target.read_text()
+        target.write_text(whole + "environment:\n  STORE: ${daat}/store\n")
+        line = len(target.read_text().splitlines())
+        said = self.call("check", file, status=4).stderr
+        self.assertIn(f"fake.yaml:{line}:10: `${{daat}}` has no value", said)
+        self.assertIn("did you mean `${data}`?", said)
+        self.call("check", file, "--set", "daat=/x", status=0)
+        self.call("check", file, "--set", "target.environment=x", status=4)  # a map is needed there
+        target.write_text(whole)
+        self.assertIn("--set target.base_url", self.call("check", file, "--set", "target.base_url=${prot}",
+                                                         status=4).stderr)
+
+    def test_a_step_that_the_target_has_nothing_for_is_seen_before_the_run(self):
+        for step, key in (("cli: model list", "cli"), ("snapshot: a", "domains"),
+                          ("sqlite: SELECT 1", "sqlite")):
+            said = self.call("check", self.scenario(f"  - {step}\n{GOOD}"), status=4).stderr
+            self.assertIn(f"needs `{key}` of the target", said)
+            self.assertRegex(said, r"good.yaml:\d+:\d+: ")
+        target = self.path / "mine" / "fake.yaml"
+        target.write_text("".join(line for line in target.read_text().splitlines(keepends=True)
+                                  if not line.startswith("base_url")))
+        self.assertIn("needs `base_url`", self.call("check", self.scenario(), status=4).stderr)
+        self.call("check", self.scenario(GOOD.replace("GET /", "GET http://127.0.0.1:1/")), status=0)
+
     # What a run prints and writes
 
     def test_the_evidence_shows_what_decided(self):
@@ -145,6 +172,23 @@ class Usage(HarnessTest):
         said = self.run_it(self.scenario(BAD), status=1).stdout
         self.assertIn('.items[0].id = "b"', said.replace('== "b"', '= "b"'))
         self.assertIn('.items[0].id = "a"', said)
+
+    def test_the_repeat_has_the_seed_that_was_drawn(self):
+        said = self.run_it(self.scenario(BAD), status=1).stdout
+        seed = re.match(r"seed (\d+)", said)[1]
+        repeat = re.search(r"^repeat with: (.*)$", said, re.M)[1]
+        self.assertTrue(repeat.endswith(f" --seed {seed}"), repeat)
+        again = self.run_it(self.scenario(BAD), "--seed", "7", status=1).stdout
+        self.assertEqual(re.search(r"^repeat with: (.*)$", again, re.M)[1].count("--seed"), 1)
+
+    def test_what_a_repeat_waited_for_in_vain_is_shown(self):
+        steps = ("  - repeat: {times: 2, until: '. == \"200\"', steps: [{shell: echo 200}]}\n" + GOOD)
+        said = " ".join(self.run_it(self.scenario(steps), status=2).stdout.split())
+        self.assertIn("within 2 rounds; the last saw 200", said)
+
+    def test_a_report_into_no_folder_says_so(self):
+        said = self.call("run", self.scenario(), "--report", "junit=ci/r.xml", status=4).stderr
+        self.assertIn("the folder ci is not there", said)
 
     def test_no_colour_where_no_terminal(self):
         self.assertNotIn("\x1b", self.run_it(self.scenario()).stdout)
@@ -280,6 +324,16 @@ class Usage(HarnessTest):
         self.call("new", "mine/fresh.yaml", "--root", ROOT, status=0)
         self.call("check", "mine/fresh.yaml", "--root", ROOT, status=0)
         self.call("new", "mine/fresh.yaml", "--root", ROOT, status=4)  # never over another
+
+    def test_new_writes_where_one_works(self):
+        said = self.call("new", "starter-of-a-test", status=0).stdout
+        in_the_way = pathlib.Path(ROOT) / "scenarios" / "starter-of-a-test.yaml"
+        self.addCleanup(in_the_way.unlink, missing_ok=True)
+        self.assertTrue((self.path / "scenarios" / "starter-of-a-test.yaml").exists(), said)
+        self.assertFalse(in_the_way.exists())
+        # What stands here is what is meant where nothing is named.
+        self.assertIn("starter-of-a-test.yaml: ok", self.call("check", status=0).stdout)
+        self.call("plan", "starter-of-a-test", status=0)
 
     def test_what_proves_nothing_is_refused_or_inconclusive(self):
         for steps in ("  - signal: KILL\n    criterion: 1", "  - http: GET /\n    expect: 'true'\n    criterion: 1",

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "harness/run/rows.h"
+#include "harness/verdict/record.h"
 
 namespace harness {
 namespace {
@@ -86,6 +87,7 @@ Result<Observation> execute_repeat(StepContext& context) {
                                                 most_times));
   }
   const Node* written = context.step.arguments.find("until");
+  std::string last;  // what the last round saw, for who waits in vain
   for (std::int64_t round = 1; round <= times; ++round) {
     context.session.variables["index"] = round;
     const SequenceEnd end = run_sequence(context.live, context.session, context.step.children,
@@ -101,10 +103,12 @@ Result<Observation> execute_repeat(StepContext& context) {
     const auto truth = context.session.expressions->expect(
         Expression{written->text, written->span}, end.result.observation.document, bindings);
     if (truth.truth == Truth::pass) return Observation{};
+    last = compact(end.result.observation.document, 120);
+    if (truth.truth == Truth::inconclusive) last += " (" + truth.detail + ")";
   }
   if (has_until) {
     return fail(ErrorKind::subject,
-                fmt::format("`{}` was not true within {} rounds", written->text, times));
+                fmt::format("`{}` was not true within {} rounds; the last saw {}", written->text, times, last));
   }
   return Observation{};
 }

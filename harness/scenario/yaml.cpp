@@ -221,7 +221,11 @@ YamlReading read_yaml(const std::string& text, const std::string& file) {
   } catch (const Abandon&) {
   } catch (const YAML::ParserException& error) {
     const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
-    builder.note(builder.place(mark), "not YAML: " + error.msg, hint_for(error.msg));
+    const Span place = builder.place(mark);
+    const std::string_view line = lines.line(place.line);
+    const bool tab = line.substr(0, line.find_first_not_of(" \t")).find('\t') != line.npos;
+    builder.note(place, "not YAML: " + error.msg,
+                 tab ? "the line begins with a tab; YAML is indented with spaces only" : hint_for(error.msg));
   } catch (const YAML::Exception& error) {
     builder.note(Span{file, 1, 1}, std::string("not YAML: ") + error.what(), "");
   }

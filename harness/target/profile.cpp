@@ -10,6 +10,7 @@
 #include "harness/base/read_file.h"
 #include "harness/base/suggest.h"
 #include "harness/clients/command.h"
+#include "harness/target/profile_references.h"
 
 namespace harness {
 namespace {
@@ -252,6 +253,7 @@ tl::expected<TargetProfile, std::vector<Diagnostic>> parse_target(
   profile.home = "${sandbox}/home";
   read_profile(reader, *node, profile);
   for (const auto& [key, value] : overrides) apply_override(reader, key, value, profile);
+  profile.references = references_of_target(*node, text, overrides);
   if (profile.name.empty()) profile.name = fs::path(file).stem().string();
   if (profile.data.empty()) profile.data = "${sandbox}/data";
   if (profile.command.empty() && reader.diagnostics.empty())

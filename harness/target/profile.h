@@ -28,6 +28,13 @@ struct ReadyProfile {
   Milliseconds timeout{10000};
 };
 
+// A ${name} of a target file, and where it stands.
+struct TargetReference {
+  std::string name;
+  std::string written;                   // "${name.field}"
+  Span place;
+};
+
 struct TargetProfile {
   std::string name;
   std::string file;
@@ -47,6 +54,7 @@ struct TargetProfile {
   std::map<std::string, std::string> vars;
   std::map<std::string, std::string> provider_arguments;  // provider → extra argument(s)
   Milliseconds shutdown_timeout{30000};
+  std::vector<TargetReference> references;  // of the file's texts that no override replaced
   Span span;
 };
 
