@@ -95,6 +95,15 @@ tl::unexpected<Error> bad_answer(const error_code& error, std::uint64_t body_lim
   }
   return fail(502, "bad_answer", "the peer's answer is not HTTP/1.1: " + error.message());
 }
+
+// A 204 has no body (RFC 9112, 6.3), and none is read; who announces one may be about to send it.
+bool announces_what_is_not_read(const Response& response) {
+  if (response.status != 204) return false;
+  const auto length = response.headers.find("content-length");
+  return response.headers.contains("transfer-encoding") ||
+         (length != response.headers.end() && length->second != "0");
+}
+
 }  // namespace
 
 struct Client::State {
@@ -194,7 +203,9 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
       return fail(502, "bad_answer", "the peer's answer has a line that does not end");
     }
     if (!parser->is_done()) continue;
-    if (!parser->keep_alive() || !buffer.empty()) connection.close();
+    if (!parser->keep_alive() || !buffer.empty() || announces_what_is_not_read(response)) {
+      connection.close();
+    }
     return response;
   }
 }

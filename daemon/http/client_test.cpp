@@ -254,6 +254,26 @@ TEST(Client, StreamsPieceByPieceUntilTheReceiverHasEnough) {
   EXPECT_EQ(seen, "one\ntwo\n");
 }
 
+// No body belongs to a 204; what announces one may send it, and it would be read as the next answer.
+TEST(Client, AnEmptyAnswerThatAnnouncesABodyEndsItsConnection) {
+  for (const std::string field : {"Transfer-Encoding: chunked", "Content-Length: 5"}) {
+    std::atomic<int> connections{0};
+    TestServer server([&](int fd) {
+      ++connections;
+      read_request(fd);
+      put(fd, "HTTP/1.1 204 No Content\r\n" + field + "\r\n\r\n");
+      if (!read_request(fd).empty()) put(fd, "5\r\n[[[[[\r\n");
+    });
+    Client client = client_of(server);
+    for (int i = 0; i < 2; ++i) {
+      const auto got = client.send({}, 5s);
+      ASSERT_TRUE(got.has_value()) << field << ": " << got.error().message;
+      EXPECT_EQ(got->status, 204);
+    }
+    EXPECT_EQ(connections, 2) << field;
+  }
+}
+
 // The kept connection is closed just when the next request has been sent: only what may be asked
 // twice is asked twice.
 TEST(Client, OnlyWhatIsRepeatableIsSentAgain) {
