@@ -22,7 +22,7 @@ MAY_USE = {
     "daemon/assets": [],
     "daemon/log": ["daemon/base"],
     "daemon/config": ["daemon/base"],
-    "daemon/http": ["daemon/base"],
+    "daemon/http": ["daemon/base", "daemon/log"],
     "daemon/domain": ["daemon/base", "daemon/assets"],
     "daemon/store": ["daemon/base", "daemon/log", "daemon/config", "daemon/domain"],
     "daemon/provider": ["daemon/base", "daemon/assets", "daemon/log", "daemon/config",
@@ -32,7 +32,7 @@ MAY_USE = {
     "daemon/gateway": ["daemon/base", "daemon/assets", "daemon/log", "daemon/config",
                        "daemon/http", "daemon/domain", "daemon/store", "daemon/provider",
                        "daemon/units"],
-    "daemon/fuzz": ["daemon/base", "daemon/log", "daemon/config", "daemon/domain", "daemon/store",
+    "daemon/fuzz": ["daemon/base", "daemon/log", "daemon/config", "daemon/http", "daemon/domain", "daemon/store",
                     "daemon/provider", "daemon/units", "daemon/gateway"],
     # Looks at what a daemon keeps and asks a running one.
     "daemon/doctor": ["daemon/base", "daemon/log", "daemon/config", "daemon/http", "daemon/domain",

@@ -16,6 +16,7 @@
 #include "daemon/fuzz/targets.h"
 #include "daemon/fuzz/units.h"
 #include "daemon/gateway/server.h"
+#include "daemon/http/parse.h"
 
 namespace aima::fuzz {
 namespace {
@@ -208,6 +209,7 @@ void serve_connection(std::string_view input) {
     if (Clock::now() > until) broken("a connection that is gone is kept");
   }
   if (front->server->requests() != 0) broken("a request that nobody waits for is kept");
+  if (failed_parser_assertions() != 0) broken("the parser met what it cannot bear");
 }
 
 }  // namespace aima::fuzz

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "daemon/http/chunked_rest.h"
+#include "daemon/http/parse.h"
 
 namespace aima {
 
@@ -118,7 +118,7 @@ void Chat::on_read(const error_code& error, std::size_t count) {
   buffer_.commit(count);
   if (error) {
     error_code incomplete = http::error::partial_message;
-    if (error == asio::error::eof && parser_.got_some()) parser_.put_eof(incomplete);
+    if (error == asio::error::eof && parser_.got_some()) parse_end(parser_, incomplete);
     if (incomplete) {
       return fail_with(502, "engine_failed",
                        engine() + " ended the connection before its reply was complete (" +
@@ -140,9 +140,8 @@ void Chat::on_read(const error_code& error, std::size_t count) {
 
 bool Chat::parse() {
   error_code error;
-  while (buffer_.size() > 0 && !parser_.is_done() &&
-         !is_too_little_of_a_chunked_body(parser_, buffer_.size())) {
-    const std::size_t taken = parser_.put(buffer_.cdata(), error);
+  while (buffer_.size() > 0 && !parser_.is_done()) {
+    const std::size_t taken = parse_some(parser_, buffer_.cdata(), error);
     buffer_.consume(taken);
     if (error == http::error::need_more) {
       error = {};

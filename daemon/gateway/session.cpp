@@ -13,7 +13,7 @@
 #include "daemon/gateway/execute_request.h"
 #include "daemon/gateway/http_text.h"
 #include "daemon/gateway/session_exchange.h"
-#include "daemon/http/chunked_rest.h"
+#include "daemon/http/parse.h"
 
 namespace aima {
 
@@ -196,10 +196,9 @@ void Session::begin_body(error_code& error) {
 
 // All of what has come that belongs to this message; the head is judged later, but before the body.
 void Session::parse(error_code& error) {
-  while (buffer_.size() > 0 && !parser_->is_done() &&
-         !is_too_little_of_a_chunked_body(*parser_, buffer_.size())) {
+  while (buffer_.size() > 0 && !parser_->is_done()) {
     const bool in_head = !parser_->is_header_done();
-    const std::size_t taken = parser_->put(buffer_.cdata(), error);
+    const std::size_t taken = parse_some(*parser_, buffer_.cdata(), error);
     if (in_head) count_head(taken, error);
     if (in_head && parser_->is_header_done()) begin_body(error);
     buffer_.consume(taken);

@@ -9,7 +9,7 @@
 #include <boost/beast/http/error.hpp>
 #include <cctype>
 
-#include "daemon/http/chunked_rest.h"
+#include "daemon/http/parse.h"
 #include "daemon/http/connection.h"
 
 namespace aima::http {
@@ -170,7 +170,7 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
       if (!got_bytes) {
         return fail(503, "unreachable", "the peer closed the connection without an answer");
       }
-      parser->put_eof(error);
+      parse_end(*parser, error);
       if (error || !parser->is_done()) {
         return fail(503, "unreachable", "the peer closed the connection in the middle of its answer");
       }
@@ -180,9 +180,8 @@ Result<Response> Client::State::exchange(const Exchange& what, bool& got_bytes) 
     got_bytes = true;
     buffer.append(piece, *got);
     std::size_t used = 1;
-    while (used > 0 && !buffer.empty() && !parser->is_done() &&
-           !is_too_little_of_a_chunked_body(*parser, buffer.size())) {
-      used = parser->put(boost::asio::const_buffer(buffer.data(), buffer.size()), error);
+    while (used > 0 && !buffer.empty() && !parser->is_done()) {
+      used = parse_some(*parser, boost::asio::buffer(buffer), error);
       buffer.erase(0, used);
       if (error == beast::http::error::need_more) {
         error = {};
