@@ -40,7 +40,7 @@ Result<void> become_subreaper();
 
 // Zombies are left out: they are dead. `instance_files`: the folder of native engines' instance files
 // ("" for none); a file is believed only if it carries the label aima.run=<run id> and /proc shows
-// its pid with its start ticks in this boot. Looks until no process was born during the look, 16 times
+// its pid with its start ticks in this boot. Lists until nobody was born since the last list, 16 times
 // at most: what forks faster than that is for the cgroup to tell. Where nothing else is found than
 // processes that were killed and have not ended yet (a child that dies with its parent), they are
 // waited for, 2 s at most.

@@ -81,7 +81,7 @@ TEST(Containment, ChildThatIsBornDuringTheLookIsFound) {
   ASSERT_TRUE(become_subreaper());
   const std::string run = fresh_run("born");
   begin_run(run);
-  constexpr int looks = 300;
+  constexpr int looks = 150;
   int missed = 0;
   for (int look = 0; look < looks; ++look) {
     int stay[2];  // the child ends with the other end of it
@@ -89,7 +89,7 @@ TEST(Containment, ChildThatIsBornDuringTheLookIsFound) {
     if (::fork() == 0) {
       ::setsid();  // an ended one of our session would be left to us to reap
       ::close(stay[1]);
-      ::usleep(static_cast<useconds_t>(look * 5));
+      ::usleep(static_cast<useconds_t>(look * 10));
       for (int generation = 0; generation < 5; ++generation)
         if (::fork() != 0) ::_exit(0);
       char nothing;
@@ -150,7 +150,7 @@ TEST(Containment, MarkIsSeenOfAProcessThatExecs) {
   begin_run(run);
   begin_run("another");
   misbehaving_in("leaves-execs", run).reset();
-  constexpr int looks = 300;
+  constexpr int looks = 150;
   int missed = 0;
   for (int look = 0; look < looks; ++look)
     if (find_processes(run).empty()) ++missed;
