@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "harness/prove/blow.h"
 #include "harness/prove/course.h"
+#include "harness/prove/freeze.h"
 #include "harness/prove/in_flight.h"
 #include "harness/prove/rows.h"
 #include "harness/prove/sockets.h"
+#include "harness/target/wait.h"
 
 namespace harness {
 namespace {
@@ -22,17 +26,53 @@ std::vector<Place> places_to_cut(const ProofSubject& subject) {
 // begin.
 constexpr std::string_view begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{";
 
-Result<std::string> cut_all(Live& live, bool keeps_connections) {
-  if (!live.session.daemon_running()) return fail(ErrorKind::environment, "no daemon was running");
-  const Child& daemon = *live.session.daemon;
-  int cut = 0;
-  for (const auto& socket : sockets_of(daemon, live.session.workspace->port())) {
+// How long a client may take to go that has its whole reply.
+constexpr Milliseconds goes_within(300);
+
+Result<std::vector<UniqueFd>> connections_of(const Child& daemon, int port) {
+  std::vector<UniqueFd> copies;
+  for (const auto& socket : sockets_of(daemon, port)) {
     if (!socket.established) continue;
     auto copy = copy_socket(daemon, socket);
     if (!copy) return tl::unexpected(copy.error());
+    copies.push_back(std::move(*copy));
+  }
+  return copies;
+}
+
+// A reply that its client has whole cannot be cut: while the daemon is frozen such a client goes, and
+// who is left waits for a reply, or for the rest of one.
+Result<void> let_the_answered_go(const Child& daemon, int port, const Limit& limit) {
+  Result<void> looked;
+  (void)poll_until(
+      [&] {
+        const auto copies = connections_of(daemon, port);
+        if (!copies) looked = tl::unexpected(copies.error());
+        return !copies || std::none_of(copies->begin(), copies->end(), [](const UniqueFd& copy) {
+          return reply_has_begun(copy.get());
+        });
+      },
+      -1, limit.within(goes_within));
+  return looked;
+}
+
+Result<std::string> cut_all(Live& live, bool keeps_connections, const Limit& limit) {
+  if (!live.session.daemon_running()) return fail(ErrorKind::environment, "no daemon was running");
+  const Child& daemon = *live.session.daemon;
+  const int port = live.session.workspace->port();
+  Freeze freeze(live.session.daemon);
+  if (!keeps_connections) {
+    if (auto frozen = freeze.freeze(limit); !frozen) return tl::unexpected(frozen.error());
+    if (auto gone = let_the_answered_go(daemon, port, limit); !gone)
+      return tl::unexpected(gone.error());
+  }
+  const auto copies = connections_of(daemon, port);
+  if (!copies) return tl::unexpected(copies.error());
+  int cut = 0;
+  for (const auto& copy : *copies) {
     if (keeps_connections)
-      (void)::send(copy->get(), begun.data(), begun.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (::shutdown(copy->get(), SHUT_RDWR) == 0) ++cut;
+      (void)::send(copy.get(), begun.data(), begun.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (::shutdown(copy.get(), SHUT_RDWR) == 0) ++cut;
   }
   if (cut > 0) return fmt::format("shut {} connections down", cut);
   return fail(ErrorKind::environment, "no request was in flight");
@@ -46,7 +86,7 @@ std::unique_ptr<Strike> cut(const ProofSubject& subject, const Place& place) {
   for (const auto& flight : requests_in_flight(course))
     if (flight.place.step == place.step) keeps = flight.keeps_connections;
   return strike_once(subject, place, joins ? Moment::before_step : Moment::after_step,
-                     [keeps](Live& live, const Limit&) { return cut_all(live, keeps); });
+                     [keeps](Live& live, const Limit& limit) { return cut_all(live, keeps, limit); });
 }
 
 }  // namespace

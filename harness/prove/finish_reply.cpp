@@ -2,8 +2,6 @@
 // connections whose reply has begun stay open when the daemon closes its own; then the last chunk
 // is sent on them.
 #include <fmt/format.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "harness/prove/blow.h"
@@ -35,13 +33,6 @@ std::vector<Place> places_to_finish(const ProofSubject& subject) {
     if (cut) places.push_back(flight.place);
   }
   return places;
-}
-
-bool reply_has_begun(int socket) {
-  tcp_info info = {};
-  socklen_t size = sizeof info;
-  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-         info.tcpi_bytes_acked > 1;
 }
 
 Result<std::string> finish_all(Live& live, const Limit&) {

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -78,6 +81,13 @@ Result<UniqueFd> copy_socket(const Child& daemon, const DaemonSocket& socket) {
       fmt::format("cannot copy descriptor {} of process {}: {}; pidfd_getfd(2) needs Linux 5.6 "
                   "and the right to trace the daemon",
                   socket.fd, daemon.pid(), ::strerrordesc_np(errno)));
+}
+
+bool reply_has_begun(int socket) {
+  tcp_info info = {};
+  socklen_t size = sizeof info;
+  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_bytes_acked > 1;  // one is the handshake's
 }
 
 bool daemon_has(const Child& daemon, std::uint64_t inode) {

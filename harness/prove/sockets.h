@@ -19,6 +19,8 @@ struct DaemonSocket {
 std::vector<DaemonSocket> sockets_of(const Child& daemon, int port);
 // pidfd_getfd(2): the same socket under a descriptor of ours. Needs the right to trace the daemon.
 Result<UniqueFd> copy_socket(const Child& daemon, const DaemonSocket& socket);
+// Whether the client has been sent anything over this connection.
+bool reply_has_begun(int socket);
 // Whether any process but the caller still has the socket: false once the daemon closed it or
 // ended.
 bool daemon_has(const Child& daemon, std::uint64_t inode);
