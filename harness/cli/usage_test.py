@@ -255,7 +255,7 @@ class Usage(HarnessTest):
         self.scenario()
         with open(self.path / "mine" / "fake.yaml", "a") as file:
             file.write("domains: {things: {list: GET /}, broken: {list: GET /bad}}\n")
-        self.run_it(self.scenario(steps), "--keep", status=1)
+        self.run_it(self.scenario(steps), "--keep", status=1, TMPDIR=str(self.path))
         schemas = {file.name: json.loads(file.read_text())
                    for file in (pathlib.Path(ROOT) / "reports" / "schema").glob("*.json")}
         lines = (self.latest() / "history.jsonl").read_text().splitlines()
@@ -281,7 +281,8 @@ class Usage(HarnessTest):
                          "plain: {secret: s3cr3t-plain}}\ncriteria:")
         pathlib.Path(file).write_text(text)
         done = self.run_it(file, "--keep", "--set", "API_KEY=s3cr3t-set", "--report", "json=r.json",
-                           "--report", "markdown=m.md", "--report", "junit=j.xml", status=1)
+                           "--report", "markdown=m.md", "--report", "junit=j.xml", status=1,
+                           TMPDIR=str(self.path))
         self.assertNotIn("s3cr3t", done.stdout + done.stderr)
         searched = 0
         for folder in (self.path / "reports", ):
