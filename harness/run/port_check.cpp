@@ -21,7 +21,7 @@ Result<void> DaemonControl::check_port() const {
   }
   if (!holders.stranger.empty()) {
     return fail(ErrorKind::environment,
-                fmt::format("port {} is held by {}, which is not of this run; end it", port,
+                fmt::format("port {} is held by a process that is not of this run, end it: {}", port,
                             holders.stranger));
   }
   return fail(ErrorKind::environment,
@@ -39,8 +39,8 @@ Result<void> DaemonControl::stranger_came() const {
       port_holders(port, find_processes(session_->run_id, session_->target.instance_files));
   if (holders.stranger.empty() || !holders.ours.empty()) return {};
   return fail(ErrorKind::environment,
-              fmt::format("port {} is held by {}, which is not of this run and took it while the "
-                          "daemon was starting; end it",
+              fmt::format("port {} is held by a process that is not of this run and took it while "
+                          "the daemon was starting, end it: {}",
                           port, holders.stranger));
 }
 }  // namespace harness
