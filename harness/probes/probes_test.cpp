@@ -205,10 +205,12 @@ TEST(Probes, ChildrenThatTakeTurnsAreNotNone) {
   const pid_t parent = ::fork();
   if (parent == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const pid_t self = ::getpid();
     for (pid_t last = 0;;) {
       const pid_t next = ::fork();
       if (next == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != self) ::_exit(0);  // it died before the line above
         while (true) ::pause();
       }
       if (last == 0) (void)!::write(ready[1], "x", 1);
