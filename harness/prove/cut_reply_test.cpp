@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "harness/base/read_json.h"
+#include "harness/clients/http.h"
 #include "harness/prove/world_test_support.h"
 #include "harness/target/process_info.h"
 #include "harness/target/wait.h"
@@ -25,7 +26,7 @@ steps:
   - start: {}
   - background: quick
     count: 2
-    http: GET /health
+    http: GET /api/model/list
   - await: {log: listening, within: 10s}
   - join: quick
     criterion: 1
@@ -58,6 +59,14 @@ UniqueFd answered_client(int port) {
   return client;
 }
 
+// By its own count: the background's requests are over.
+bool two_lists_are_answered(int port) {
+  HttpRequest request;
+  request.url = "http://127.0.0.1:" + std::to_string(port) + "/metrics";
+  const HttpReply reply = perform(request, Limit::after(Milliseconds(20000)));
+  return reply.body.find("unit=\"model.list\",status=\"2xx\"} 2\n") != std::string::npos;
+}
+
 bool child_is_frozen() {
   const auto all = all_processes();
   return std::any_of(all.begin(), all.end(), [](const ProcessInfo& one) {
@@ -73,7 +82,10 @@ TEST(CutReply, AReplyThatItsClientHasIsNotInFlight) {
   std::jthread slow_to_go;
   const Struck seen = proving.strike("cut-reply", places.front(), {}, [&](const Step& step) {
     if (step.path != "3") return;
-    slow_to_go = std::jthread([client = answered_client(port_of_our_run())](std::stop_token stop) {
+    const int port = port_of_our_run();
+    ASSERT_TRUE(poll_until([port] { return two_lists_are_answered(port); }, -1,
+                           Limit::after(Milliseconds(20000))));
+    slow_to_go = std::jthread([client = answered_client(port)](std::stop_token stop) {
       (void)poll_until(child_is_frozen, -1, Limit::after(Milliseconds(20000), std::move(stop)));
     });
   });
