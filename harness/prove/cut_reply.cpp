@@ -1,6 +1,7 @@
 // cut-reply: the connections of requests in flight are shut down in the daemon's place, before a
 // background group is joined.
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -26,8 +27,8 @@ std::vector<Place> places_to_cut(const ProofSubject& subject) {
 // begin.
 constexpr std::string_view begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{";
 
-// How long a client may take to go that has its whole reply, on a busy machine.
-constexpr Milliseconds goes_within(1000);
+// How long a client may take, on a busy machine, to go with its whole reply or to ask for the next.
+constexpr Milliseconds acts_within(1000);
 
 Result<std::vector<UniqueFd>> connections_of(const Child& daemon, int port) {
   std::vector<UniqueFd> copies;
@@ -52,8 +53,22 @@ Result<void> let_the_answered_go(const Child& daemon, int port, const Limit& lim
           return reply_has_begun(copy.get());
         });
       },
-      -1, limit.within(goes_within));
+      -1, limit.within(acts_within));
   return looked;
+}
+
+bool has_asked(const UniqueFd& connection) {
+  int waiting = 0;
+  return ::ioctl(connection.get(), FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
+// Between two requests there is nothing to cut: while the daemon is frozen who keeps a connection
+// asks over it again. False: nobody did.
+bool await_requests(const std::vector<UniqueFd>& connections, const Limit& limit) {
+  (void)poll_until(
+      [&] { return std::all_of(connections.begin(), connections.end(), has_asked); }, -1,
+      limit.within(acts_within));
+  return std::any_of(connections.begin(), connections.end(), has_asked);
 }
 
 Result<std::string> cut_all(Live& live, bool keeps_connections, const Limit& limit) {
@@ -61,13 +76,14 @@ Result<std::string> cut_all(Live& live, bool keeps_connections, const Limit& lim
   const Child& daemon = *live.session.daemon;
   const int port = live.session.workspace->port();
   Freeze freeze(live.session.daemon);
-  if (!keeps_connections) {
-    if (auto frozen = freeze.freeze(limit); !frozen) return tl::unexpected(frozen.error());
+  if (auto frozen = freeze.freeze(limit); !frozen) return tl::unexpected(frozen.error());
+  if (!keeps_connections)
     if (auto gone = let_the_answered_go(daemon, port, limit); !gone)
       return tl::unexpected(gone.error());
-  }
   const auto copies = connections_of(daemon, port);
   if (!copies) return tl::unexpected(copies.error());
+  if (keeps_connections && !await_requests(*copies, limit))
+    return fail(ErrorKind::environment, "no request was in flight");
   int cut = 0;
   for (const auto& copy : *copies) {
     if (keeps_connections)
